@@ -1,0 +1,259 @@
+"""Slicer module NeoSegDINO: left and right hippocampus from a newborn's brain MRI (research use)."""
+# ruff: noqa: N802, N803, N815 (Slicer's names)
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import slicer
+import vtk
+from NeoSegDINOLib.choices import Device, Windows
+from NeoSegDINOLib.install import ensure_packages, missing_packages
+from NeoSegDINOLib.job import ProgressUpdate, Request
+from NeoSegDINOLib.nodes import image_of
+from NeoSegDINOLib.run import SegmentationRun
+from NeoSegDINOLib.sample_data import SAMPLE_FILE, register_sample_data
+from NeoSegDINOLib.segment_tab import SegmentTab
+from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.parameterNodeWrapper import parameterNodeWrapper
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
+
+HOMEPAGE = "https://github.com/neosegdino/NeoSegDINO"
+
+
+class NeoSegDINO(ScriptedLoadableModule):
+    """What Slicer shows of the module."""
+
+    def __init__(self, parent: Any) -> None:
+        ScriptedLoadableModule.__init__(self, parent)
+        self.parent.title = "NeoSegDINO"
+        self.parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
+        self.parent.dependencies = ["SampleData"]
+        self.parent.contributors = ["The NeoSegDINO contributors"]
+        self.parent.helpText = _(
+            "Finds the left and the right hippocampus in a newborn's brain MRI: choose the volume and click "
+            "<b>Segment Hippocampus</b>. For research use only, not a medical device. "
+            'See the <a href="{url}">documentation</a>.'
+        ).format(url=HOMEPAGE)
+        self.parent.acknowledgementText = _(
+            "Method: a frozen 2D DINOv3 encoder read slice by slice in 3D windows, and a light 3D decoder "
+            "(arXiv 2602.23962). The starter model was trained by this project on synthetic images without any "
+            "patient image; its card names data and licences."
+        )
+        slicer.app.connect("startupCompleted()", register_sample_data)
+
+
+@parameterNodeWrapper
+class NeoSegDINOParameterNode:
+    """Choices of the panel, saved with the scene.
+
+    Attributes
+    ----------
+    inputVolume : vtkMRMLScalarVolumeNode
+        Volume to segment.
+    segmentation : vtkMRMLSegmentationNode
+        Node that takes the result; none makes a new one.
+    bundle : str
+        Name of the model bundle; empty for the default one.
+    windows : Windows
+        How the volume is covered.
+    device : Device
+        Where the model runs.
+    """
+
+    inputVolume: vtkMRMLScalarVolumeNode
+    segmentation: vtkMRMLSegmentationNode
+    bundle: str = ""
+    windows: Windows = Windows.located
+    device: Device = Device.auto
+
+
+class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The panel: loads the form and ties its tabs to the scene's parameter node."""
+
+    def __init__(self, parent: Any = None) -> None:
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic: NeoSegDINOLogic | None = None
+        self._parameterNode: Any = None
+        self._parameterNodeGuiTag: int | None = None
+
+    def setup(self) -> None:
+        """Build the panel (when the module is first opened)."""
+        ScriptedLoadableModuleWidget.setup(self)
+        form = slicer.util.loadUI(self.resourcePath("UI/NeoSegDINO.ui"))
+        self.layout.addWidget(form)
+        self.ui = slicer.util.childWidgetVariables(form)
+        form.setMRMLScene(slicer.mrmlScene)
+        self.logic = NeoSegDINOLogic()
+        self.segmentTab = SegmentTab(self.ui, self.logic)
+        scene = slicer.mrmlScene
+        self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(scene, scene.NodeAddedEvent, self.onVolumesChanged)
+        self.addObserver(scene, scene.EndImportEvent, self.onVolumesChanged)
+        self.initializeParameterNode()
+
+    def cleanup(self) -> None:
+        """End a running job and let go of the scene (when the panel is destroyed)."""
+        self.segmentTab.close()
+        self.setParameterNode(None)
+        self.removeObservers()
+
+    def enter(self) -> None:
+        """Follow the parameter node (when the user opens the module)."""
+        self.initializeParameterNode()
+
+    def exit(self) -> None:
+        """Follow the parameter node no longer (when the user opens another module); a job goes on."""
+        self.setParameterNode(None)
+
+    def onSceneStartClose(self, _caller: Any, _event: Any) -> None:
+        """Let go of the parameter node, which is about to go."""
+        self.setParameterNode(None)
+
+    def onSceneEndClose(self, _caller: Any, _event: Any) -> None:
+        """Start over in the empty scene."""
+        if self.parent.isEntered:
+            self.initializeParameterNode()
+
+    def onVolumesChanged(self, _caller: Any, _event: Any) -> None:
+        """Choose the input once there is one; a scene that is being loaded brings its own choice."""
+        if not slicer.mrmlScene.IsImporting():
+            self.segmentTab.choose_input()
+
+    def initializeParameterNode(self) -> None:
+        """Make sure that there is a parameter node, and follow it."""
+        self.setParameterNode(self.logic.getParameterNode())
+
+    def setParameterNode(self, parameterNode: NeoSegDINOParameterNode | None) -> None:
+        """Tie the form to a parameter node; None unties it."""
+        if self._parameterNode:
+            self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
+            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
+        self._parameterNode = parameterNode
+        if parameterNode:
+            self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
+            self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
+        self.segmentTab.set_parameters(parameterNode)
+
+    def onParametersModified(self, _caller: Any = None, _event: Any = None) -> None:
+        """Show what has changed."""
+        self.segmentTab.update()
+
+
+class NeoSegDINOLogic(ScriptedLoadableModuleLogic):
+    """What the panel does, for the Python console and scripts."""
+
+    def getParameterNode(self) -> Any:
+        """Parameter node of the scene, made if there is none."""
+        return NeoSegDINOParameterNode(super().getParameterNode())
+
+    def segment(
+        self,
+        volumeNode: Any,
+        segmentationNode: Any = None,
+        *,
+        bundle: str | None = None,
+        windows: str = "located",
+        device: str = "auto",
+        wait: bool = True,
+        onProgress: Callable[[ProgressUpdate], None] | None = None,
+        onFinished: Callable[[SegmentationRun], None] | None = None,
+    ) -> Any:
+        """Segment both hippocampi of a newborn's brain MRI in a worker process.
+
+        Parameters
+        ----------
+        volumeNode : vtkMRMLScalarVolumeNode
+            The MRI. Linear parent transforms are honoured.
+        segmentationNode : vtkMRMLSegmentationNode, optional
+            Node to fill in place; by default a new one is made. Until a whole result is there it stays as it is.
+        bundle : str, optional
+            Name or folder of a model bundle; by default the one that ships with the extension.
+        windows : {"located", "all"}, optional
+            One window over both hippocampi, or the whole volume cut into windows.
+        device : str, optional
+            "auto", "cpu", "cuda", "cuda:1" or "mps".
+        wait : bool, optional
+            Wait for the end; the window stays alive meanwhile.
+        onProgress, onFinished : callable, optional
+            Called with each `ProgressUpdate`, and once with the ended `SegmentationRun`.
+
+        Returns
+        -------
+        tuple or SegmentationRun
+            The segmentation node and the report (dict), or without waiting the run, which has ``cancel()``.
+
+        Raises
+        ------
+        NeoSegDINOError
+            If the volume cannot be segmented or packages are missing; with ``wait`` also if the job fails.
+
+        Examples
+        --------
+        >>> segmentation, report = NeoSegDINOLogic().segment(slicer.util.getNode("T2w"))
+        >>> [(side["side"], side["volume_ml"]) for side in report["hippocampus"]]
+        """
+        ensure_packages()
+        request = Request(image_of(volumeNode), bundle or "", windows, device)
+        run = SegmentationRun(volumeNode, segmentationNode, request, onProgress, onFinished)
+        run.start()
+        return run.wait() if wait else run
+
+
+class NeoSegDINOTest(ScriptedLoadableModuleTest):
+    """Slicer's self test: the sample, segmented."""
+
+    def setUp(self) -> None:
+        """Start in an empty scene."""
+        slicer.mrmlScene.Clear()
+
+    def runTest(self) -> None:
+        """Run all tests."""
+        self.setUp()
+        self.test_sample()
+        self.setUp()
+        self.test_cancel()
+
+    def test_sample(self) -> None:
+        """Both hippocampi are found in the sample, each on its side."""
+        if self._packages_missing():
+            return
+        volume = slicer.util.loadVolume(str(SAMPLE_FILE))
+        node, report = NeoSegDINOLogic().segment(volume, device="cpu")
+        self.assertEqual(node.GetSegmentation().GetNumberOfSegments(), 2)
+        left, right = sorted(report["hippocampus"], key=lambda entry: entry["side"])
+        self.assertLess(left["centroid_ras"][0], right["centroid_ras"][0])
+        for side in (left, right):
+            self.assertGreater(side["volume_ml"], 0.3)
+            self.assertLess(side["volume_ml"], 3.0)
+        self.delayDisplay("The sample has been segmented")
+
+    def test_cancel(self) -> None:
+        """A cancelled run leaves the scene as it was."""
+        if self._packages_missing():
+            return
+        volume = slicer.util.loadVolume(str(SAMPLE_FILE))
+        before = slicer.mrmlScene.GetNumberOfNodes()
+        run = NeoSegDINOLogic().segment(volume, wait=False)
+        run.cancel()
+        self.assertTrue(run.join(10))
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), before)
+        self.delayDisplay("A cancelled run left nothing behind")
+
+    def _packages_missing(self) -> bool:
+        missing = missing_packages()
+        if missing:
+            logging.warning("NeoSegDINOTest: skipped, these packages are missing: %s", missing)
+        return bool(missing)

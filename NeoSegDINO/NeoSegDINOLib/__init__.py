@@ -1,0 +1,1 @@
+"""The Slicer side of NeoSegDINO: MRML nodes, the worker job, one file a tab, installing packages."""

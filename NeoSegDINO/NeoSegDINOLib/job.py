@@ -1,0 +1,183 @@
+"""One segmentation in a worker process, followed without blocking the window.
+
+A thread writes the input, starts the worker, reads its JSON lines and its result, and tidies up; what it has to
+say waits in a queue until the window's thread polls. Nothing here touches the scene, Qt or VTK.
+"""
+
+from __future__ import annotations
+
+import queue
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neosegdino.errors import Cancelled, DependencyError, NeoSegDINOError, OutputError
+
+from NeoSegDINOLib.job_folder import file_stem, make_job_folder
+from NeoSegDINOLib.job_log import JobLog
+from NeoSegDINOLib.label_boxes import LabelBox, label_boxes
+from NeoSegDINOLib.messages import WorkerMessages
+from NeoSegDINOLib.process import end_tree, start_worker
+
+if TYPE_CHECKING:
+    from NeoSegDINOLib.nodes import NodeImage
+
+POLL_S = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What to segment and how; names and values are those of the command line."""
+
+    image: NodeImage
+    bundle: str
+    windows: str
+    device: str
+
+    def arguments(self, source: Path, target: Path) -> list[str]:
+        """Command line for the worker."""
+        options = {"--out": str(target), "--bundle": self.bundle, "--windows": self.windows, "--device": self.device}
+        given = [part for name, value in options.items() if value for part in (name, value)]
+        return ["segment", str(source), *given, "--no-snapshot", "--progress", "json"]
+
+
+@dataclass(frozen=True)
+class ProgressUpdate:
+    """Fraction 0..1 done, the stage at work, seconds left (None while not known)."""
+
+    fraction: float
+    stage: str
+    remaining_s: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class JobResult:
+    """The voxels of each class on the input's grid, and the JSON report."""
+
+    boxes: list[LabelBox]
+    report: dict[str, Any]
+
+
+JobEvent = ProgressUpdate | JobResult | NeoSegDINOError
+
+
+class Job:
+    """A worker process and the thread that follows it.
+
+    Parameters
+    ----------
+    request : Request
+        What to segment.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.log = JobLog()
+        self._request = request
+        self._events: queue.SimpleQueue[JobEvent] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="NeoSegDINO job", daemon=True)
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[str] | None = None
+        self._cancelled = False
+
+    def start(self) -> None:
+        """Start the thread; returns at once."""
+        self._thread.start()
+
+    def poll(self) -> JobEvent | None:
+        """Next event, if there is one; the last one is a result or an error.
+
+        Waits a moment for it: in Slicer a thread runs only while the window's thread lets go of Python's lock.
+        """
+        alive = self._thread.is_alive()
+        try:
+            return self._events.get(timeout=POLL_S)
+        except queue.Empty:
+            if alive:
+                return None
+        return OutputError("The job ended unexpectedly.", "Copy the log, see Slicer's Python console, and report both.")
+
+    def cancel(self) -> None:
+        """End the worker and all its processes at once; the thread then removes the temporary folder."""
+        with self._lock:
+            self._cancelled = True
+            if self._process is not None:
+                end_tree(self._process)
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait until nothing of the job is left; False if it took longer."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        started = time.monotonic()
+        try:
+            with make_job_folder() as folder:
+                last: JobEvent = self._work(Path(folder))
+        except NeoSegDINOError as error:
+            last = error
+        except ImportError as error:
+            last = DependencyError(
+                f"A Python package does not load: {error}.", "Restart Slicer; if that does not help, copy the log."
+            )
+        except OSError as error:
+            last = OutputError(
+                f"The job's temporary folder cannot be used: {error}.",
+                "Free some disk space, or choose another temporary folder in Slicer's settings.",
+            )
+        if isinstance(last, NeoSegDINOError):
+            self.log.add(f"error: {last}")
+        self.log.add(f"ended after {time.monotonic() - started:.1f} s")
+        self._events.put(last)
+
+    def _work(self, folder: Path) -> JobResult:
+        from neosegdino.volume import save_volume
+
+        source = folder / f"{file_stem(self._request.image.name)}.nii"
+        save_volume(source, self._request.image.to_volume())
+        self._require_not_cancelled()
+        arguments = self._request.arguments(source, folder / "out")
+        self.log.add(f"arguments: {' '.join(arguments)}")
+        errors = folder / "stderr.txt"
+        with errors.open("wb") as sink:
+            messages = self._follow(arguments, folder, sink)
+        self.log.add_file(errors)
+        self._require_not_cancelled()
+        return self._read_result(messages.output(source, self._request.image.name, self.log))
+
+    def _follow(self, arguments: list[str], folder: Path, errors: Any) -> WorkerMessages:
+        """Start the worker and read its lines to the end."""
+        messages = WorkerMessages()
+        with self._lock:
+            if self._cancelled:
+                raise Cancelled("Cancelled.")
+            self._process = process = start_worker(arguments, folder, errors)
+        with process:
+            for line in process.stdout or ():
+                update = messages.read(line, self.log)
+                if update is not None:
+                    self._events.put(ProgressUpdate(*update))
+        messages.exit_code = process.returncode
+        self.log.add(f"exit code: {process.returncode}")
+        return messages
+
+    def _require_not_cancelled(self) -> None:
+        if self._cancelled:
+            raise Cancelled("Cancelled.")
+
+    def _read_result(self, output: dict[str, Any]) -> JobResult:
+        import json
+
+        import nibabel as nib
+        import numpy as np
+        from neosegdino.bundle_store import find_bundle
+
+        labels = np.asarray(nib.load(output["labels"]).dataobj).astype(np.uint8)
+        if labels.shape != self._request.image.data.shape:
+            raise OutputError("The worker's labels are not on the input's grid.", "Copy the log and report it.")
+        report = json.loads(Path(output["report"]).read_text(encoding="utf-8"))
+        report["input"]["source"] = self._request.image.name
+        bundle = find_bundle(self._request.bundle or None, verify=False)
+        return JobResult(label_boxes(labels, bundle.spec.classes), report)

@@ -1,0 +1,56 @@
+"""The panel's own message: what happened, what to do, and a log that copies with one click."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import qt
+import slicer
+from neosegdino.errors import NeoSegDINOError
+from slicer.i18n import tr as _
+
+from NeoSegDINOLib.wording import error_in_words
+
+ICON_PIXELS = 20
+
+
+class MessageBox:
+    """Message frame of the form.
+
+    Parameters
+    ----------
+    ui : namespace
+        Widgets of the form, by name.
+    """
+
+    def __init__(self, ui: Any) -> None:
+        self._ui = ui
+        self._log = ""
+        ui.copyLogButton.connect("clicked(bool)", self.on_copy_log)
+        self.clear()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._ui.messageFrame.visible = False
+
+    def show_info(self, text: str) -> None:
+        """Show a neutral message."""
+        self._show(text, qt.QStyle.SP_MessageBoxInformation, "")
+
+    def show_error(self, error: NeoSegDINOError, log: str) -> None:
+        """Show an error with its remedy, and offer the log."""
+        self._show(error_in_words(error), qt.QStyle.SP_MessageBoxWarning, log)
+
+    def on_copy_log(self) -> None:
+        """Put the log on the clipboard."""
+        slicer.app.clipboard().setText(self._log)
+        self._ui.copyLogButton.text = _("Copied")
+
+    def _show(self, text: str, icon: Any, log: str) -> None:
+        ui = self._ui
+        self._log = log
+        ui.messageLabel.text = text
+        ui.messageIcon.setPixmap(ui.messageFrame.style().standardIcon(icon).pixmap(ICON_PIXELS, ICON_PIXELS))
+        ui.copyLogButton.text = _("Copy log")
+        ui.copyLogButton.visible = bool(log)
+        ui.messageFrame.visible = True

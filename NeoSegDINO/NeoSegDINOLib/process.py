@@ -1,0 +1,71 @@
+"""The worker process: the package's command line in Slicer's Python, and the end of its whole tree."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO
+
+PACKAGE_PARENT = Path(__file__).resolve().parent.parent
+"""Folder that holds the package ``neosegdino``."""
+
+
+def worker_program() -> list[str]:
+    """Start of the worker's command line: Slicer's Python (this very interpreter outside Slicer) and the package."""
+    return [shutil.which("PythonSlicer") or sys.executable, "-m", "neosegdino"]
+
+
+def start_worker(arguments: list[str], folder: Path, errors: IO[bytes]) -> subprocess.Popen[str]:
+    """Start the worker without a console window.
+
+    Parameters
+    ----------
+    arguments : list of str
+        Arguments of the package's command line.
+    folder : Path
+        Working folder.
+    errors : binary file
+        Where the worker's standard error goes; its standard output is a pipe of JSON lines.
+    """
+    return subprocess.Popen(
+        [*worker_program(), *arguments],
+        cwd=folder,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        encoding="utf-8",
+        errors="replace",
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+    )
+
+
+def end_tree(process: subprocess.Popen[str]) -> None:
+    """Kill a process and all that it started; does not wait for their end."""
+    import psutil
+
+    if process.poll() is not None:
+        return
+    try:
+        root = psutil.Process(process.pid)
+        root.suspend()  # so that it starts nothing new while its children are listed
+        tree = [*root.children(recursive=True), root]
+    except psutil.NoSuchProcess:
+        return
+    for member in tree:
+        try:
+            member.kill()
+        except psutil.NoSuchProcess:
+            continue
+
+
+def _environment() -> dict[str, str]:
+    environment = dict(os.environ)
+    paths = [str(PACKAGE_PARENT), environment.get("PYTHONPATH", "")]
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+    environment["PYTHONSAFEPATH"] = "1"  # the working folder holds files named by the user: no place for imports
+    environment["PYTHONUTF8"] = "1"
+    return environment

@@ -1,0 +1,69 @@
+"""Files written whole or not at all, and their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from neosegdino.errors import OutputError
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; move it to `path` when the block ends well.
+
+    The temporary name is short and ends as `path` does, so that writers which look at the suffix work. When the
+    block raises, the temporary file is removed and a file that stood at `path` before is left as it was.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where the file is to appear. Its folder must exist.
+
+    Yields
+    ------
+    Path
+        Not yet existing path in the same folder, to be written by the caller.
+
+    Raises
+    ------
+    OutputError
+        The folder is missing, or writing or renaming fails (any `OSError` of the block).
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise OutputError(
+            f"Cannot write {path}: the folder {path.parent} does not exist.", "Create the folder or choose another one."
+        )
+    temporary = path.with_name(f".neosegdino-{secrets.token_hex(8)}{_suffix(path.name)}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"Cannot write {path}: {error.strerror or error}.",
+            "Check the free space and your permissions on that folder, or choose another one.",
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read; only the caller knows what it was for.
+    """
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _suffix(name: str) -> str:
+    """Return the last suffix of a file name, with the one before it when the file is compressed."""
+    suffixes = Path(name).suffixes
+    return "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])

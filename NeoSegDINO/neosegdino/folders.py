@@ -1,0 +1,95 @@
+"""Folders that appear whole or not at all, and the leftovers of killed processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from neosegdino.errors import OutputError
+
+_PREFIX = ".neosegdino"
+_HOST = re.sub(r"[^A-Za-z0-9]+", "", socket.gethostname())[:32] or "host"
+_NAME = re.compile(rf"{re.escape(_PREFIX)}-{_HOST}-(\d+)-[0-9a-f]{{16}}")
+
+
+def user_folder() -> Path:
+    """Folder of this user's bundles, weights and accepted licences; it need not exist."""
+    local = os.environ.get("LOCALAPPDATA")
+    return Path(local) / "NeoSegDINO" if os.name == "nt" and local else Path.home() / ".neosegdino"
+
+
+@contextmanager
+def private_folder(parent: Path) -> Iterator[Path]:
+    """Give a temporary folder in `parent` that only this user can read; it is removed in every case.
+
+    Its name carries the host and the process, so that `remove_leftovers` can tell what a killed process left.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be made.
+    """
+    folder = parent / f"{_PREFIX}-{_HOST}-{os.getpid()}-{secrets.token_hex(8)}"
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise cannot_write(parent, error) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_leftovers(parent: Path) -> list[Path]:
+    """Remove temporary folders in `parent` whose process, of this machine, is gone; return them."""
+    import psutil
+
+    if not parent.is_dir():
+        return []
+    removed = []
+    for folder in parent.iterdir():
+        match = _NAME.fullmatch(folder.name)
+        if match and folder.is_dir() and not folder.is_symlink() and not psutil.pid_exists(int(match[1])):
+            shutil.rmtree(folder, ignore_errors=True)
+            removed.append(folder)
+    return removed
+
+
+def move_into_place(new: Path, target: Path) -> None:
+    """Move the whole folder `new` to `target`; a folder standing there is replaced, and put back should that fail.
+
+    Raises
+    ------
+    OutputError
+        A rename failed; `target` is then as it was.
+    """
+    old = target.with_name(f"{_PREFIX}-{_HOST}-{os.getpid()}-{secrets.token_hex(8)}")
+    replaced = target.exists()
+    try:
+        if replaced:
+            target.rename(old)
+        try:
+            new.rename(target)
+        except OSError:
+            if replaced:
+                old.rename(target)
+            raise
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    if replaced:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def cannot_write(path: Path, error: OSError) -> OutputError:
+    """Make the error of a failed write."""
+    return OutputError(
+        f"Cannot write {path}: {error.strerror or error}.",
+        "Check the free space and your permissions on that folder, or choose another one.",
+    )

@@ -1,0 +1,124 @@
+"""Windows through a model on one device: chunks, cancelling, and less at a time where memory is short."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from neosegdino.device import DeviceChoice
+from neosegdino.errors import DeviceError
+from neosegdino.geometry import Grid
+from neosegdino.model import WindowModel, rescale_windows
+from neosegdino.progress import Progress
+from neosegdino.spec import BundleSpec
+from neosegdino.windows import WindowGrid, disassemble, reassemble
+
+CHUNK = {"cpu": 8, "mps": 16, "cuda": 128}
+"""Slices encoded at a time."""
+
+
+@dataclass
+class Run:
+    """What one segmentation carries from step to step: device, progress, findings, timings."""
+
+    spec: BundleSpec
+    choice: DeviceChoice
+    progress: Progress
+    notes: list[str] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+    chunk: int = 0
+
+    def __post_init__(self) -> None:
+        self.chunk = self.chunk or CHUNK[self.choice.device.type]
+
+    @contextmanager
+    def stage(self, name: str, steps: int = 1) -> Iterator[None]:
+        """Begin a stage of the progress and add the time it takes to the timings."""
+        self.progress.start(name, steps)
+        began = time.perf_counter()
+        yield
+        self.timings[name] = self.timings.get(name, 0.0) + time.perf_counter() - began
+
+    def note(self, message: str) -> None:
+        """Keep a finding for the report and tell the user now."""
+        self.notes.append(message)
+        self.progress.log(message, "warning")
+
+
+def rescale(windows: Tensor, run: Run) -> Tensor:
+    """Scale windows ``(N, 1, x, y, z)`` as the model was trained on them."""
+    return rescale_windows(windows, run.spec.preprocessing.percentile, run.spec.preprocessing.clip)
+
+
+def segment_windows(model: WindowModel, image: Tensor, grid: Grid, cut: WindowGrid, run: Run) -> NDArray[np.float32]:
+    """Class probabilities on the model's grid, window by window.
+
+    Parameters
+    ----------
+    model : WindowModel
+        Encoder and arms.
+    image : Tensor
+        ``(1, X, Y, Z)`` scaled image on the model's grid.
+    grid : Grid
+        The model's grid.
+    cut : WindowGrid
+        Its windows; empty ones are background without being encoded.
+    run : Run
+        Device and progress; one step of the present stage per chunk.
+
+    Returns
+    -------
+    ndarray
+        ``(classes, X, Y, Z)``.
+    """
+    windows = rescale(disassemble(image, cut), run)
+    background = torch.zeros(model.classes, device=windows.device)
+    background[0] = 1
+    empty = background[:, None, None, None].expand(-1, *cut.window)
+    parts = [
+        probabilities(model, position, window[None], run, run.spec.temperature) if bool(window.any()) else empty
+        for position, window in enumerate(windows)
+    ]
+    whole: NDArray[np.float32] = reassemble(torch.stack(parts), cut, grid.shape, background).cpu().numpy()
+    return whole
+
+
+def count_chunks(model: WindowModel, image: Tensor, cut: WindowGrid, run: Run) -> int:
+    """Chunks that `segment_windows` will encode."""
+    windows = disassemble(image, cut)
+    return sum(model.encoder.chunks(window[None], run.chunk) for window in windows if bool(window.any()))
+
+
+def probabilities(model: WindowModel, position: int, window: Tensor, run: Run, temperature: float) -> Tensor:
+    """Probabilities ``(classes, x, y, z)`` of one rescaled window ``(1, 1, x, y, z)``."""
+    device = run.choice.device
+
+    def work(chunk: int) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            tokens = model.encoder(window, chunk, run.progress.advance)
+            scores: Tensor = model.arms(position, tokens, window)
+        return (scores[0].float() / temperature).softmax(dim=0)
+
+    return _with_less_memory(work, run)
+
+
+def _with_less_memory(work: Callable[[int], Tensor], run: Run) -> Tensor:
+    """Run a piece of work; where the card's memory does not suffice, with half as many slices at a time, and say so."""
+    while True:
+        try:
+            return work(run.chunk)
+        except torch.OutOfMemoryError as error:
+            if run.chunk == 1:
+                raise DeviceError(
+                    f"{run.choice.line} has too little memory for one slice.", "Choose --device cpu."
+                ) from error
+        torch.cuda.empty_cache()
+        run.chunk //= 2
+        run.note(f"The device ran out of memory; continuing with {run.chunk} slices at a time.")

@@ -1,0 +1,252 @@
+"""From a volume to both hippocampi: the whole road, one step a function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from neosegdino import geometry, intensity, report
+from neosegdino.bundle import Bundle
+from neosegdino.components import keep_components
+from neosegdino.device import resolve
+from neosegdino.errors import VolumeError
+from neosegdino.geometry import Grid
+from neosegdino.inference import Run, count_chunks, probabilities, rescale, segment_windows
+from neosegdino.loading import Models, load_models
+from neosegdino.locate import ANTERIOR, Located, evidence, head_grid, judge
+from neosegdino.progress import Progress
+from neosegdino.spec import LocatorSpec, WindowMode
+from neosegdino.volume import Volume
+from neosegdino.windows import WindowGrid, cut_around, full_cut
+
+STAGES = {"load": 2.0, "prepare": 1.0, "locate": 3.0, "segment": 6.0, "restore": 1.0}
+"""Stages and their expected shares of the time."""
+BACK_TO_FRONT = (
+    "Orientation conflict: the head looks back to front against the file's header. It was segmented as it looks; left "
+    "and right follow the header and may be swapped. Check the header against the original images."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """The answer, on the grid of the source.
+
+    Attributes
+    ----------
+    volume : Volume
+        The input.
+    labels : (x, y, z) uint8 array
+        0 background, else the bundle's classes.
+    confidence : (x, y, z) float32 array
+        Probability of the winning class.
+    report : dict
+        JSON-ready, see `neosegdino.report`.
+    """
+
+    volume: Volume
+    labels: NDArray[np.uint8]
+    confidence: NDArray[np.float32]
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """Cleaned image, its levels and the bounds of what is not background."""
+
+    volume: Volume
+    data: NDArray[np.float32]
+    levels: intensity.Levels
+    bounds_mm: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Answer:
+    """Class probabilities ``(classes, X, Y, Z)`` on a grid of the model."""
+
+    probabilities: NDArray[np.float32]
+    grid: Grid
+
+
+def segment(
+    volume: Volume,
+    bundle: Bundle,
+    *,
+    windows: WindowMode | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Segmentation:
+    """Segment both hippocampi of a volume.
+
+    Parameters
+    ----------
+    volume : Volume
+        Any orientation, spacing and type.
+    bundle : Bundle
+        The model.
+    windows : {"located", "all"}, optional
+        One window over the located hippocampi, or the whole volume in windows; the bundle's default.
+    device : str
+        ``auto``, ``cpu``, ``cuda``, ``cuda:<number>`` or ``mps``.
+    progress : Progress, optional
+        Told about the work; may cancel between chunks.
+
+    Raises
+    ------
+    VolumeError, BundleError, WeightsError, DeviceError, DependencyError
+        See `neosegdino.errors`.
+    Cancelled
+        The user cancelled.
+    """
+    progress = progress or Progress()
+    progress.plan(STAGES)
+    run = Run(bundle.spec, resolve(device), progress)
+    with run.stage("load"):
+        models = load_models(bundle, run.choice.device)
+    with run.stage("prepare"):
+        prepared = _prepare(volume, run)
+    with torch.inference_mode():
+        found = _locate(prepared, models, run)
+        mode, located, answer = _segment(prepared, found, windows or run.spec.windows.default, models, run)
+    if located and located.back_to_front:
+        run.note(BACK_TO_FRONT)
+    if mode == "located":
+        _check_window_border(answer, run)
+    with run.stage("restore"):
+        labels, confidence = _restore(volume, answer)
+        kept, removed = keep_components(labels, run.spec.components)
+    made = report.build(
+        volume,
+        kept,
+        bundle,
+        windows_used=mode,
+        device=run.choice,
+        timings=run.timings,
+        notes=run.notes,
+        mean_confidence=_mean_confidence(kept, confidence),
+        removed=removed,
+        located=located.as_dict() if located else None,
+    )
+    return Segmentation(volume, kept, confidence, made)
+
+
+def _prepare(volume: Volume, run: Run) -> _Prepared:
+    cleaned = intensity.clean(volume)
+    for note in cleaned.notes:
+        run.note(note)
+    levels = intensity.levels(cleaned.data, run.spec.preprocessing.percentile, volume.source)
+    box = geometry.foreground_box(cleaned.data, levels.threshold)
+    return _Prepared(volume, cleaned.data, levels, geometry.bounds(volume.shape, volume.affine, box))
+
+
+def _sample(prepared: _Prepared, grid: Grid, run: Run) -> Tensor:
+    """Scaled image ``(1, x, y, z)`` on a grid of the model."""
+    image = geometry.resample(prepared.data, prepared.volume.affine, grid, fill=prepared.levels.base)
+    scaled = intensity.scale(image, run.spec.preprocessing, prepared.levels)
+    return torch.from_numpy(np.ascontiguousarray(scaled))[None].to(run.choice.device)
+
+
+def _sides(run: Run) -> tuple[int, int]:
+    """Class of the left and of the right hippocampus."""
+    sides = {part.side: part.label for part in run.spec.classes}
+    return sides["left"], sides["right"]
+
+
+def _locate(prepared: _Prepared, models: Models, run: Run) -> list[Located]:
+    """Coarse findings, the one with more evidence first: as the header says, and back to front."""
+    spec = run.spec.locator
+    if spec is None or models.locator is None:
+        return []
+    grids = [head_grid(prepared.bounds_mm, spec, back_to_front) for back_to_front in (False, True)]
+    windows = [rescale(_sample(prepared, grid, run)[None], run) for grid in grids]
+    with run.stage("locate", sum(models.locator.encoder.chunks(window, run.chunk) for window in windows)):
+        found = [
+            _judge(probabilities(models.locator, 0, window, run, 1.0), grid, spec, back_to_front, run)
+            for window, grid, back_to_front in zip(windows, grids, (False, True), strict=True)
+        ]
+    return sorted(found, key=lambda located: located.evidence_mm3, reverse=True)
+
+
+def _judge(coarse: Tensor, grid: Grid, spec: LocatorSpec, back_to_front: bool, run: Run) -> Located:
+    return judge(coarse.cpu().numpy(), grid, _sides(run), spec, back_to_front)
+
+
+def _segment(
+    prepared: _Prepared, found: list[Located], wanted: WindowMode, models: Models, run: Run
+) -> tuple[WindowMode, Located | None, _Answer]:
+    """Segment the windows; where the coarse pass prefers the head back to front, both ways, and take the surer one.
+
+    One look at a coarse picture is no reason to contradict a header: the windows themselves have to agree.
+    """
+    sure = [located for located in found if not located.doubt]
+    both = bool(sure) and sure[0].back_to_front
+    candidates: Sequence[Located | None] = sure[: 2 if both else 1] or [None]
+    places = [(located, *_place(prepared, located, wanted, found, run)) for located in candidates]
+    images = [_sample(prepared, grid, run) for _, _, grid, _ in places]
+    steps = sum(count_chunks(models.window, i, cut, run) for i, (*_, cut) in zip(images, places, strict=True))
+    answers = []
+    with run.stage("segment", steps):
+        for image, (located, mode, grid, cut) in zip(images, places, strict=True):
+            answer = _Answer(segment_windows(models.window, image, grid, cut, run), grid)
+            answers.append((mode, located, answer))
+    return max(answers, key=lambda one: evidence(one[2].probabilities, one[2].grid, _sides(run)))
+
+
+def _place(
+    prepared: _Prepared, located: Located | None, wanted: WindowMode, found: list[Located], run: Run
+) -> tuple[WindowMode, Grid, WindowGrid]:
+    """Windows that are used, the model's grid and its cut; a whole cut where the hippocampi were not located."""
+    spec = run.spec
+    window, spacing, counts = spec.windows.size, spec.preprocessing.spacing_mm, spec.windows.counts
+    fixed = spec.decoder.arms == "per-window"
+    if located and (fixed or counts or wanted == "located"):
+        counts = counts if counts and (fixed or wanted == "all") else (1, 1, 1)
+        middle = [(c * w - 1) / 2 for c, w in zip(counts, window, strict=True)]
+        cut = cut_around(middle, window, counts)
+        return wanted, _turned(geometry.centred_grid(located.centre, cut.extent, spacing), located), cut
+    if located is None and (fixed or wanted == "located"):
+        reason = found[0].doubt if found else "this bundle has no locator"
+        message = f"The hippocampi could not be located with certainty ({reason})"
+        if fixed:
+            raise VolumeError(f"{message}.", "Crop the image to the head, or use a bundle with a shared arm.")
+        run.note(f"{message}; the whole volume was segmented.")
+    grid = _turned(geometry.ras_grid(prepared.bounds_mm, spacing), located)
+    return "all", grid, full_cut(grid.shape, window)
+
+
+def _turned(grid: Grid, located: Located | None) -> Grid:
+    return geometry.reversed_grid(grid, ANTERIOR) if located and located.back_to_front else grid
+
+
+def _restore(volume: Volume, answer: _Answer) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Labels and confidence on the source's grid: probabilities are interpolated, then the highest wins."""
+    labels = np.zeros(volume.shape, np.uint8)
+    confidence = np.ones(volume.shape, np.float32)
+    box = geometry.box_on(answer.grid, volume.shape, volume.affine)
+    if any(part.stop <= part.start for part in box):
+        return labels, confidence
+    part = Grid(volume.shape, volume.affine).crop(box)
+    background = [1.0] + [0.0] * (len(answer.probabilities) - 1)
+    there = geometry.resample(answer.probabilities, answer.grid.affine, part, fill=background)
+    labels[box] = there.argmax(axis=0)
+    confidence[box] = there.max(axis=0)
+    return labels, confidence
+
+
+def _check_window_border(answer: _Answer, run: Run) -> None:
+    winners = answer.probabilities.argmax(axis=0)
+    for part in run.spec.classes:
+        faces = [winners.take(end, axis=axis) for axis in range(3) for end in (0, -1)]
+        if any(bool((face == part.label).any()) for face in faces):
+            run.note(f"The {part.side} hippocampus touches the border of the window and may be cut off.")
+
+
+def _mean_confidence(labels: NDArray[np.uint8], confidence: NDArray[np.float32]) -> dict[int, float]:
+    present = labels > 0
+    values, winners = confidence[present], labels[present]
+    return {int(label): float(values[winners == label].mean()) for label in np.unique(winners)}

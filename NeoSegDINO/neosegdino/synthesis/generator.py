@@ -1,0 +1,147 @@
+"""Batches of synthetic newborn MRI with the labels they were made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from neosegdino.model import rescale_windows
+from neosegdino.synthesis.acquisition import acquire
+from neosegdino.synthesis.anatomy import (
+    FIRST_EXTRACEREBRAL,
+    LEFT_HIPPOCAMPUS,
+    NOT_CEREBRUM,
+    RIGHT_HIPPOCAMPUS,
+)
+from neosegdino.synthesis.contrast import sample_means
+from neosegdino.synthesis.deformation import View, sample_points
+from neosegdino.synthesis.draw import Draw
+from neosegdino.synthesis.label_maps import LabelMaps
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images and labels on one grid.
+
+    Attributes
+    ----------
+    image : Tensor
+        ``(B, 1, X, Y, Z)`` float, scaled as the model scales its windows.
+    structure : Tensor
+        ``(B, X, Y, Z)`` int64, structure classes for training an encoder.
+    target : Tensor
+        ``(B, X, Y, Z)`` int64; 0 background, 1 left, 2 right hippocampus.
+    """
+
+    image: Tensor
+    structure: Tensor
+    target: Tensor
+
+
+class Generator:
+    """Makes images from label maps.
+
+    Parameters
+    ----------
+    maps : LabelMaps
+        Heads to draw from.
+    draw : Draw
+        Random numbers and device.
+    percentile, clip : float
+        Scaling of the model's windows.
+    """
+
+    def __init__(self, maps: LabelMaps, draw: Draw, percentile: float = 99.0, clip: float = 1.5) -> None:
+        self.maps = maps
+        self.draw = draw
+        self.scaling = (percentile, clip)
+        self.volumes = torch.from_numpy(maps.volumes).to(draw.device)
+        self.hippocampi = torch.from_numpy(maps.hippocampi).to(draw.device)
+        self.mirror = torch.from_numpy(maps.mirror_table()).to(draw.device)
+        self.structures, self.structure_count = self._structures()
+        self.brain = self._table(lambda label: 0 < label < FIRST_EXTRACEREBRAL and label != 24)
+        self.cerebrum = self.brain & ~self._table(lambda label: label in NOT_CEREBRUM)
+
+    def __call__(self, count: int, view: View) -> Batch:
+        """Make a batch of images of one view."""
+        fine = view.fine()
+        labels = self.labels(count, fine)
+        kept = self._kept(labels)
+        image = acquire(self.draw, self._intensities(labels) * kept, fine.spacing_mm)
+        seen = self._field_of_view(labels.shape)
+        labels = torch.where(kept & seen, labels, torch.zeros_like(labels))
+        factor = view.supersampling
+        image = F.avg_pool3d((image * seen)[:, None], factor)
+        structure = self.structures[labels[:, ::factor, ::factor, ::factor]]
+        return Batch(rescale_windows(image, *self.scaling), structure, self._target(labels, factor))
+
+    def labels(self, count: int, view: View) -> Tensor:
+        """Deformed label indices ``(count, X, Y, Z)``."""
+        number = self.draw.integer(0, len(self.volumes), count)
+        points, mirrored = sample_points(self.draw, view, self.hippocampi[number])
+        index = points.round().long()
+        size = torch.tensor(self.volumes.shape[1:], device=index.device)
+        inside = ((index >= 0) & (index < size)).all(-1)
+        index = index.clamp(min=torch.zeros_like(size), max=size - 1)
+        flat = ((number[:, None, None, None] * size[0] + index[..., 0]) * size[1] + index[..., 1]) * size[2]
+        labels = self.volumes.flatten()[flat + index[..., 2]].long() * inside
+        return torch.where(mirrored[:, None, None, None], self.mirror[labels], labels)
+
+    def _structures(self) -> tuple[Tensor, int]:
+        """Class of every label: its own, but one for all that is outside the brain."""
+        names = [min(label, FIRST_EXTRACEREBRAL) for label in self.maps.labels]
+        order = sorted(set(names))
+        return torch.tensor([order.index(name) for name in names], device=self.draw.device), len(order)
+
+    def _table(self, rule: object) -> Tensor:
+        assert callable(rule)
+        return torch.tensor([bool(rule(label)) for label in self.maps.labels], device=self.draw.device)
+
+    def _target(self, labels: Tensor, factor: int) -> Tensor:
+        """A voxel belongs to a hippocampus that fills at least half of it."""
+        target = torch.zeros([labels.shape[0], *(n // factor for n in labels.shape[1:])], device=labels.device)
+        for value, label in ((1, LEFT_HIPPOCAMPUS), (2, RIGHT_HIPPOCAMPUS)):
+            share = F.avg_pool3d((labels == self.maps.index(label)).float()[:, None], factor)[:, 0]
+            target = torch.where(share >= 0.5, torch.full_like(target, value), target)
+        return target.long()
+
+    def _kept(self, labels: Tensor) -> Tensor:
+        """What a brain extraction leaves: all, the brain with some rim, or the cerebrum alone."""
+        count = len(labels)
+        kind = self.draw.choice([0.4, 0.4, 0.2], count)[:, None, None, None]
+        brain = torch.where(kind == 2, self.cerebrum[labels], self.brain[labels])
+        rim = F.max_pool3d(brain[:, None].float(), 3, stride=1, padding=1)[:, 0] > 0
+        brain = torch.where(self.draw.chance(0.5, count)[:, None, None, None], rim, brain)
+        return brain | (kind == 0)
+
+    def _intensities(self, labels: Tensor) -> Tensor:
+        """Means per label that drift across the head (myelination), noise within a tissue."""
+        count = len(labels)
+        means = sample_means(self.draw, self.maps.labels, self.mirror, count)
+        drifted = means * (1 + self.draw.normal(0.1, *means.shape))
+        spread = self.draw.uniform(0, 0.06, *means.shape)
+        shape = (labels.shape[1], labels.shape[2], labels.shape[3])
+        blend = torch.sigmoid(2 * self.draw.field(count, 1, shape, self.draw.knots(3, 8))[:, 0])
+        flat = labels.flatten(1)
+        first, second, sd = (table.gather(1, flat).reshape(labels.shape) for table in (means, drifted, spread))
+        image = first + blend * (second - first) + sd * self.draw.normal(1.0, *labels.shape)
+        return image.clamp(min=0)
+
+    def _field_of_view(self, shape: torch.Size) -> Tensor:
+        """Nothing beyond a plane in some images: the border of the acquired volume."""
+        seen = torch.ones(shape, device=self.draw.device, dtype=torch.bool)
+        for axis in range(3):
+            size = shape[1 + axis]
+            place = torch.arange(size, device=self.draw.device)
+            margin = torch.where(
+                self.draw.chance(0.04, shape[0]),
+                self.draw.uniform(0, 0.4, shape[0]),
+                torch.zeros(1, device=place.device),
+            )
+            edge = (margin * size)[:, None]
+            visible = torch.where(self.draw.chance(0.5, shape[0], 1), place >= edge, place < size - edge)
+            seen &= visible.reshape(shape[0], *(size if a == axis else 1 for a in range(3)))
+        return seen

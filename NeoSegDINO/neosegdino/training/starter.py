@@ -1,0 +1,166 @@
+"""The recipe of the starter bundle: what is trained, on what, for how long. The commands are in `starter_cli`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from neosegdino.backbone import create_backbone
+from neosegdino.encoder import SliceEncoder
+from neosegdino.files import atomic_path
+from neosegdino.model import WindowModel
+from neosegdino.spec import DecoderSpec, EncoderSpec, EncoderWeights, LocatorSpec, WindowSpec
+from neosegdino.synthesis.deformation import View
+from neosegdino.synthesis.draw import Draw
+from neosegdino.synthesis.generator import Generator
+from neosegdino.synthesis.label_maps import LabelMaps
+from neosegdino.training.fit_arm import fit_arm
+from neosegdino.training.optimise import Schedule
+from neosegdino.training.pretrain import pretrain
+
+TRAINING_MAPS = range(16)
+"""Positions of the label maps that are trained on; the others (maps 17 to 20) are for measuring."""
+CLASSES = 3
+
+ENCODER = EncoderSpec(
+    architecture="vit_tiny_patch16_dinov3_qkvb",
+    weights=EncoderWeights(source="bundle", file="encoder.safetensors"),
+    blocks=(2, 5, 8, 11),
+    axis="coronal",
+    upsampling=4,
+    slab=3,
+    mean=0.45,
+    std=0.25,
+)
+WINDOWS = WindowSpec(size=(96, 64, 56))
+SPACING_MM = 0.8
+DECODER = DecoderSpec(name="stem", file="decoder.safetensors", options={"channels": [24, 48, 112]})
+LOCATOR = LocatorSpec(
+    spacing_mm=(2.4, 2.4, 2.4),
+    size=(56, 64, 56),
+    upsampling=4,
+    decoder=DecoderSpec(name="stem", file="locator.safetensors", options={"channels": [16, 32, 96]}),
+)
+
+NEAR = View(WINDOWS.size, SPACING_MM, (8.0, 8.0, 8.0), rotation_deg=22.0)
+ANYWHERE = View(WINDOWS.size, SPACING_MM, (50.0, 60.0, 50.0), rotation_deg=22.0)
+"""Windows of the full cut lie anywhere in a head."""
+HEAD = View(LOCATOR.size, 2.4, (20.0, 30.0, 30.0), rotation_deg=35.0, supersampling=2)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training run: schedule and images per step.
+
+    Attributes
+    ----------
+    schedule : Schedule
+        Steps and rates.
+    images : int
+        Windows per step.
+    slices : int
+        Random slices of each window shown to the encoder (encoder stage only).
+    """
+
+    schedule: Schedule
+    images: int
+    slices: int = 0
+
+
+STAGES = {
+    "encoder": Stage(Schedule(steps=4900, rate=6e-4, warmup=300), images=20, slices=16),
+    "decoder": Stage(Schedule(steps=2400, rate=2e-3, warmup=50, weight_decay=0.01), images=8),
+    "locator": Stage(Schedule(steps=850, rate=2e-3, warmup=50, weight_decay=0.01), images=12),
+}
+
+
+def make_generator(maps: LabelMaps, held_out: bool, seed: int, device: str) -> Generator:
+    """Generator on the training maps, or on the maps kept for measuring."""
+    numbers = [n for n in range(len(maps.volumes)) if (n in TRAINING_MAPS) != held_out]
+    return Generator(maps.subset(numbers), Draw(seed, device))
+
+
+def window_model(backbone: nn.Module) -> WindowModel:
+    """Model of the fine window."""
+    return WindowModel(ENCODER, backbone, WINDOWS.size, DECODER, CLASSES)
+
+
+def locator_model(backbone: nn.Module) -> WindowModel:
+    """Model of the coarse pass."""
+    return WindowModel(ENCODER, backbone, LOCATOR.size, LOCATOR.decoder, CLASSES, upsampling=LOCATOR.upsampling)
+
+
+def train(
+    stage: str,
+    maps: LabelMaps,
+    folder: Path,
+    seed: int,
+    device: str,
+    limit_s: float,
+    log: Callable[[str], None],
+    steps: int | None = None,
+) -> bool:
+    """Run or go on with one stage; its weights appear in the folder as float16 safetensors.
+
+    Parameters
+    ----------
+    stage : {"encoder", "decoder", "locator"}
+        What to train; the latter two need the first one's weights in the folder.
+    maps : LabelMaps
+        All label maps.
+    folder : Path
+        Checkpoints and weights.
+    seed : int
+        Of the images and the initial weights.
+    device : str
+        Torch device.
+    limit_s : float
+        Seconds after which a checkpoint is written and the run stops.
+    log : callable
+        Takes lines about the progress.
+    steps : int, optional
+        In place of the recipe's.
+
+    Returns
+    -------
+    bool
+        Whether the stage is finished.
+    """
+    torch.manual_seed(seed)
+    torch.set_float32_matmul_precision("high")
+    generator = make_generator(maps, held_out=False, seed=seed, device=device)
+    checkpoint = folder / f"{stage}.checkpoint"
+    setting = STAGES[stage]
+    schedule = setting.schedule if steps is None else replace(setting.schedule, steps=steps)
+    if stage == "encoder":
+        backbone = create_backbone(ENCODER)
+        near = SliceEncoder(ENCODER, backbone, WINDOWS.size)
+        head = SliceEncoder(ENCODER, backbone, LOCATOR.size, LOCATOR.upsampling)
+        fine = (setting.images, setting.slices)
+        views = [(NEAR, near, *fine), (ANYWHERE, near, *fine), (NEAR, near, *fine), (HEAD, head, *fine)]
+        backbone, done = pretrain(generator, views, schedule, checkpoint, log, limit_s)
+        save_weights(backbone.state_dict(), folder / "encoder.safetensors")
+        return done
+    backbone = create_backbone(ENCODER, pretrained_state=load_weights(folder / "encoder.safetensors")).to(device)
+    model = window_model(backbone) if stage == "decoder" else locator_model(backbone)
+    mixture = [NEAR, NEAR, NEAR, ANYWHERE] if stage == "decoder" else [HEAD]
+    pairs = [(view, setting.images) for view in mixture]
+    done = fit_arm(model, generator, pairs, schedule, checkpoint, log, limit_s)
+    save_weights(model.arms.state_dict(), folder / f"{stage}.safetensors")
+    return done
+
+
+def save_weights(state: dict[str, Tensor], path: Path) -> None:
+    """Write weights as float16 safetensors."""
+    with atomic_path(path) as temporary:
+        save_file({name: tensor.half().cpu().contiguous() for name, tensor in state.items()}, temporary)
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Read weights as float32."""
+    return {name: tensor.float() for name, tensor in load_file(path).items()}

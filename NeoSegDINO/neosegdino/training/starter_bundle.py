@@ -1,0 +1,108 @@
+"""Put the trained parts of the starter together into a bundle, with card, licence and notice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from neosegdino.bundle import Bundle, write_bundle
+from neosegdino.spec import (
+    SCHEMA,
+    Accuracy,
+    BundleSpec,
+    ClassSpec,
+    Code,
+    ComponentRule,
+    DataSource,
+    Preprocessing,
+    Terminology,
+)
+from neosegdino.training import starter
+from neosegdino.training.starter_card import CARD, NOTICE, figures_table
+
+NAME = "neonatal-starter"
+VERSION = "0.1.0"
+
+LABEL_MAPS = DataSource(
+    name="SynthSeg training label maps",
+    description="Maps 1 to 16 of 20 label maps of adult heads (no image), as the anatomy of synthetic MRI.",
+    licence="Apache-2.0",
+    citation=(
+        "Billot et al., SynthSeg: Segmentation of brain MRI scans of any contrast and resolution without retraining, "
+        "Medical Image Analysis 86:102789 (2023)"
+    ),
+)
+
+
+def assemble(folder: Path, target: Path, licence_text: str, accuracy: list[Accuracy], replace: bool) -> Bundle:
+    """Write the bundle from the trained weights of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``encoder.safetensors``, ``decoder.safetensors`` and ``locator.safetensors``.
+    target : Path
+        The bundle's folder.
+    licence_text : str
+        Text of the Apache licence 2.0.
+    accuracy : list of Accuracy
+        Measured figures.
+    replace : bool
+        Whether a bundle standing there is replaced.
+    """
+    names = ("encoder.safetensors", "decoder.safetensors", "locator.safetensors")
+    tensors = {name: {key: t.half() for key, t in starter.load_weights(folder / name).items()} for name in names}
+    texts = {"CARD.md": CARD.format(figures=figures_table(accuracy)), "NOTICE.md": NOTICE, "LICENSE.txt": licence_text}
+    return write_bundle(target, _spec(accuracy), tensors, texts, replace=replace)
+
+
+def load_figures(path: Path) -> list[Accuracy]:
+    """Read measured figures that the measuring commands wrote."""
+    return msgspec.json.decode(path.read_bytes(), type=list[Accuracy])
+
+
+def _spec(accuracy: list[Accuracy]) -> BundleSpec:
+    return BundleSpec(
+        schema=SCHEMA,
+        name=NAME,
+        version=VERSION,
+        title="Neonatal starter",
+        description=(
+            "Small encoder of the DINOv3 architecture and decoding arms, trained from scratch on synthetic newborn "
+            "MRI. Not Meta's weights; no patient image was used."
+        ),
+        intended_use="Research use only; not a medical device.",
+        contrasts=("T1w", "T2w"),
+        age_range="30 weeks of gestation to 3 months after term, by the sizes of the synthetic brains",
+        preprocessing=Preprocessing(spacing_mm=(starter.SPACING_MM,) * 3),
+        encoder=starter.ENCODER,
+        windows=starter.WINDOWS,
+        decoder=starter.DECODER,
+        locator=starter.LOCATOR,
+        classes=(_class(1, "left", (0.95, 0.45, 0.20), "7771000"), _class(2, "right", (0.15, 0.65, 0.95), "24028007")),
+        components=ComponentRule(min_fraction=0.5),
+        training_data=(LABEL_MAPS,),
+        accuracy=tuple(accuracy),
+        licence="Apache-2.0",
+        citation=(
+            "The method: arXiv 2602.23962.",
+            "The encoder's architecture: Simeoni et al., DINOv3, arXiv 2508.10104.",
+            LABEL_MAPS.citation,
+        ),
+        files={},
+    )
+
+
+def _class(label: int, side: str, color: tuple[float, float, float], laterality: str) -> ClassSpec:
+    return ClassSpec(
+        label=label,
+        name=f"{side.capitalize()} hippocampus",
+        side="left" if side == "left" else "right",
+        color=color,
+        terminology=Terminology(
+            category=Code("SCT", "123037004", "Anatomical Structure"),
+            type=Code("SCT", "5366008", "Hippocampus"),
+            modifier=Code("SCT", laterality, side.capitalize()),
+        ),
+    )

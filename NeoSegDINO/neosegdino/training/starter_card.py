@@ -1,0 +1,62 @@
+"""Text of the starter bundle's card and notice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from neosegdino.spec import Accuracy
+
+CARD = """# Neonatal starter
+
+Left and right hippocampus from a newborn's brain MRI (T1w or T2w). **Research use only; not a medical device.**
+
+## What it is
+- A frozen 2D encoder of the DINOv3 architecture (timm `vit_tiny_patch16_dinov3_qkvb`, 5.5 million parameters) that
+  encodes every coronal slice of a window, a depth embedding, and a light 3D decoding arm with an image stem; a second
+  arm on the same encoder finds the hippocampi in the whole head.
+- Trained from scratch by this project. **These are not Meta's DINOv3 weights**, and nothing of them is inside.
+- Trained on synthetic MRI alone: label maps of 16 adult heads, shrunk to newborn size, deformed, given newborn and
+  random contrasts. **No patient image was used.** The method follows arXiv 2602.23962.
+
+## What it is not
+- Not validated on labelled newborn images: none are openly available to this project. The figures below say on what
+  each was measured.
+- Adult folding shrunk to newborn size is not newborn anatomy; expect errors at the head (amygdala) and the tail.
+- Ages: brains of about 180 to 850 ml (30 weeks of gestation to 3 months after term). Contrasts: T1w, T2w. Spacing up
+  to about 3 mm in one direction. Outside of this it was not tried.
+- Sides are taken from the image's own orientation (RAS). A file whose header contradicts the anatomy gives swapped
+  sides.
+
+## Measured
+{figures}
+
+## Data and licences
+Weights: Apache-2.0 (`LICENSE.txt`). Training anatomy: SynthSeg's label maps, Apache-2.0 (`NOTICE.md`).
+
+## Make it again
+The commands are in `Testing/benchmarks/README.md` of the repository, under "Starter bundle".
+
+## Fine-tune, or use Meta's encoder
+Any timm ViT can take the encoder's place by name in `bundle.json`; Meta's DINOv3 weights come from timm's hub after
+their licence is accepted (`neosegdino models fetch`). A decoding arm has to be trained for every encoder.
+"""
+
+NOTICE = """# Notices
+
+The weights of this bundle were trained on synthetic images made from the SynthSeg training label maps
+(github.com/BBillot/SynthSeg, data/training_label_maps, commit 66342c1f05e520f3729a6d7ca1042eb7f01b6266),
+published under the Apache License 2.0. The label maps themselves are not part of this bundle.
+
+Cite: Billot et al., "SynthSeg: Segmentation of brain MRI scans of any contrast and resolution without retraining",
+Medical Image Analysis 86:102789 (2023).
+"""
+
+
+def figures_table(accuracy: Sequence[Accuracy]) -> str:
+    """Markdown table of measured figures."""
+    rows = ["| data | n | metric | mean (sd) | held out | note |", "|---|---|---|---|---|---|"]
+    for row in accuracy:
+        held_out = "yes" if row.held_out else "no"
+        spread = f"{row.mean:.2f} ({row.sd:.2f})"
+        rows.append(f"| {row.data} | {row.count} | {row.metric} | {spread} | {held_out} | {row.note} |")
+    return "\n".join(rows)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import phantom
+import pytest
+from neosegdino.geometry import Grid
+from neosegdino.volume import Volume
+
+INFANTS = Path(__file__).parents[4] / "shared" / "data" / "infant-images"
+
+
+@pytest.fixture(scope="session")
+def infant_images() -> list[Path]:
+    """Paths of real images of infants, where that folder lies beside the checkout."""
+    if not INFANTS.is_dir():
+        pytest.skip(f"the real images are not beside the checkout ({INFANTS})")
+    paths = sorted(INFANTS.glob("*.nii.gz"))
+    assert paths, f"{INFANTS} holds no image"
+    return paths
+
+
+@pytest.fixture
+def head_volume() -> Callable[[Grid], Volume]:
+    """Return a maker of the phantom's float32 image on a grid."""
+
+    def make(grid: Grid) -> Volume:
+        return Volume(phantom.head(phantom.everywhere(grid)).astype(np.float32), grid.affine, "phantom")
+
+    return make

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from neosegdino import device
+from neosegdino.errors import DeviceError
+
+
+@pytest.fixture
+def no_accelerators(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "_accelerators", list)
+
+
+@pytest.fixture
+def odd_accelerator(monkeypatch: pytest.MonkeyPatch) -> torch.device:
+    """The meta device stands for a GPU that is there but gives nothing back."""
+    odd = torch.device("meta")
+    monkeypatch.setattr(device, "_accelerators", lambda: [odd])
+    return odd
+
+
+def test_cpu_works_and_is_named() -> None:
+    choice = device.resolve("cpu")
+    assert choice.device == torch.device("cpu")
+    assert choice.line.startswith("CPU, ")
+    assert "GiB free" in choice.line
+    assert choice.notes == ()
+
+
+@pytest.mark.usefixtures("no_accelerators")
+def test_auto_is_the_cpu_without_a_gpu_and_needs_no_note() -> None:
+    assert device.resolve("auto") == device.resolve("cpu")
+
+
+def test_auto_falls_back_from_a_gpu_that_does_not_work_and_says_so(odd_accelerator: torch.device) -> None:
+    choice = device.resolve("auto")
+    assert choice.device.type == "cpu"
+    (note,) = choice.notes
+    assert str(odd_accelerator) in note
+    assert "the CPU computes instead" in note
+
+
+def test_auto_takes_a_gpu_that_works(monkeypatch: pytest.MonkeyPatch, odd_accelerator: torch.device) -> None:
+    monkeypatch.setattr(device, "probe", lambda candidate: "")
+    assert device.resolve("auto").device == odd_accelerator
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:x", "CPU", "", "cuda:0;"])
+def test_unknown_name(name: str) -> None:
+    with pytest.raises(DeviceError, match="There is no device") as caught:
+        device.resolve(name)
+    assert "cuda:<number>" in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "mps"])
+def test_absent_device_asked_for_is_an_error(name: str) -> None:
+    with pytest.raises(DeviceError, match=f"The device {name} cannot be used: .+"):
+        device.resolve(name)
+
+
+def test_probe_notices_wrong_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = iter([torch.zeros(8, 8), torch.ones(8, 8)])
+    monkeypatch.setattr(device, "_kernel", lambda image, kernel: next(results))
+    assert device.probe(torch.device("cpu")) == "it computes other results than the CPU"
+
+
+def test_probe_of_the_cpu_finds_nothing() -> None:
+    assert device.probe(torch.device("cpu")) == ""
+
+
+def test_description_is_plain_data() -> None:
+    described = device.describe(device.resolve("cpu"))
+    assert described["name"] == "cpu"
+    assert described["torch"] == torch.__version__
+    assert described["free_bytes"] > 1 << 20

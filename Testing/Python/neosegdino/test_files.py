@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from neosegdino.errors import OutputError
+from neosegdino.files import atomic_path, sha256
+
+
+def test_the_file_appears_only_when_the_block_ends(tmp_path: Path) -> None:
+    target = tmp_path / "result.nii.gz"
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(b"new")
+        assert temporary.parent == tmp_path
+        assert temporary.name.endswith(".nii.gz")
+        assert not target.exists()
+    assert target.read_bytes() == b"new"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["result.nii.gz"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_broken_off_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
+    target = tmp_path / "report.json"
+    target.write_text("old")
+    with pytest.raises(error), atomic_path(target) as temporary:
+        temporary.write_text("half")
+        raise error
+    assert target.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_failing_write_names_the_target_and_a_remedy(tmp_path: Path) -> None:
+    target = tmp_path / "x.txt"
+    with pytest.raises(OutputError, match=r"x\.txt.*No space left") as caught, atomic_path(target):
+        raise OSError(28, "No space left on device")
+    assert caught.value.remedy
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="absent"), atomic_path(tmp_path / "absent" / "x.txt"):
+        pytest.fail("the block must not run")
+
+
+def test_a_folder_in_the_way_is_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OutputError, match="taken"), atomic_path(tmp_path / "taken") as temporary:
+        temporary.write_text("x")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["taken"]
+
+
+def test_names_of_full_length_spaces_and_other_alphabets(tmp_path: Path) -> None:
+    for name in ("é" * 120 + ".nii.gz", "Ünïcode näme with spaces.json", "海马 体.png", "no_suffix"):
+        with atomic_path(tmp_path / name) as temporary:
+            temporary.write_text("x")
+        assert (tmp_path / name).read_text() == "x"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permission bits are POSIX")
+def test_the_users_umask_rules_the_permissions(tmp_path: Path) -> None:
+    previous = os.umask(0o027)
+    try:
+        with atomic_path(tmp_path / "x") as temporary:
+            temporary.write_text("x")
+    finally:
+        os.umask(previous)
+    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o640
+
+
+def test_sha256(tmp_path: Path) -> None:
+    content = b"abc" * 1_000_000
+    (tmp_path / "x").write_bytes(content)
+    assert sha256(tmp_path / "x") == hashlib.sha256(content).hexdigest()
+    with pytest.raises(FileNotFoundError):
+        sha256(tmp_path / "absent")

@@ -1,0 +1,150 @@
+"""A worker that does on request what the real one never should: dies, hangs, babbles, fills the disk.
+
+Called as the package's command line is; the environment variable ``FAKE_WORKER`` says what it does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+def say(**event: object) -> None:
+    """One JSON line."""
+    print(json.dumps(event), flush=True)
+
+
+def progress(fraction: float, stage: str, remaining_s: float | None = None) -> None:
+    """Tell of progress."""
+    say(event="progress", fraction=fraction, stage=stage, remaining_s=remaining_s)
+
+
+def hang() -> None:
+    """Start a child that hangs as well, write both process numbers down, and never end."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path(os.environ["FAKE_WORKER_PIDS"]).write_text(f"{os.getpid()} {child.pid} {Path.cwd()}")
+    progress(0.4, "segment", 12.0)
+    time.sleep(600)
+
+
+def crash() -> None:
+    """Die in the middle with a traceback."""
+    progress(0.3, "segment")
+    raise RuntimeError("the tensor has a bad day: \u00fc")
+
+
+def vanish() -> None:
+    """Be killed, as by a system that runs out of memory."""
+    progress(0.3, "segment")
+    os.kill(os.getpid(), 9)
+
+
+def nothing() -> None:
+    """End well without a result."""
+
+
+def error() -> None:
+    """Say properly what is wrong with the input."""
+    say(
+        event="error",
+        kind="VolumeError",
+        message=f"{sys.argv[2]}: all voxels are equal.",
+        remedy="Load it again.",
+        exit_code=3,
+    )
+    sys.exit(3)
+
+
+def labels_for(source: str) -> tuple[object, dict[str, object]]:
+    """Two boxes, the left one on the left of the image's middle in RAS, and their report."""
+    import nibabel as nib
+    import numpy as np
+
+    image = nib.load(source)
+    grid = np.moveaxis(np.indices(image.shape), 0, -1)
+    points = nib.affines.apply_affine(image.affine, grid)
+    middle = nib.affines.apply_affine(image.affine, (np.array(image.shape) - 1) / 2)
+    near = np.abs(points - middle)
+    band = (near[..., 0] > 6) & (near[..., 0] < 14) & (near[..., 1:] < 5).all(axis=-1)
+    labels = np.where(band, np.where(points[..., 0] < middle[0], 1, 2), 0).astype(np.uint8)
+    voxel = abs(np.linalg.det(image.affine[:3, :3]))
+    rows = [
+        {
+            "label": label,
+            "side": side,
+            "name": f"{side.capitalize()} hippocampus",
+            "volume_mm3": float((labels == label).sum() * voxel),
+            "volume_ml": float((labels == label).sum() * voxel / 1000),
+            "centroid_ras": [float(v) for v in points[labels == label].mean(axis=0)],
+            "confidence": 0.91,
+            "components_removed": 0,
+        }
+        for label, side in ((1, "left"), (2, "right"))
+    ]
+    report = {
+        "schema": "neosegdino-report/1",
+        "input": {"source": source},
+        "hippocampus": rows,
+        "warnings": ["The two sides differ."],
+    }
+    return nib.Nifti1Image(labels, image.affine), report
+
+
+def result(babble: bool = False) -> None:
+    """Do the work; with noise around it if asked."""
+    import nibabel as nib
+
+    source, out = sys.argv[2], Path(sys.argv[sys.argv.index("--out") + 1])
+    out.mkdir()
+    progress(0.95, "restore")
+    if babble:
+        print("Downloading 100%|####|\rnot JSON {", flush=True)
+        print('"a string"\n[1, 2]\nnull\n{"event": "unknown"}', flush=True)
+        sys.stdout.buffer.write(b"\xff\xfe broken bytes\n")
+        sys.stdout.flush()
+        print("a warning of some library", file=sys.stderr)
+    image, report = labels_for(source)
+    nib.save(image, out / "labels.nii.gz")
+    (out / "report.json").write_text(json.dumps(report))
+    progress(1.0, "done", 0.0)
+    output = {"labels": str(out / "labels.nii.gz"), "report": str(out / "report.json"), "warnings": report["warnings"]}
+    say(event="result", output=output)
+
+
+def babble() -> None:
+    """Do the work, with garbage on both streams."""
+    result(babble=True)
+
+
+def chatter() -> None:
+    """Tell of progress without end."""
+    while True:
+        progress(0.5, "segment")
+
+
+def slow() -> None:
+    """Do the work, in small steps."""
+    for step in range(10):
+        progress(step / 10, "segment", (10 - step) * 0.1)
+        time.sleep(0.1)
+    result()
+
+
+def wrong_grid() -> None:
+    """Hand over labels of another shape."""
+    import nibabel as nib
+    import numpy as np
+
+    out = Path(sys.argv[sys.argv.index("--out") + 1])
+    out.mkdir()
+    nib.save(nib.Nifti1Image(np.zeros((3, 4, 5), np.uint8), np.eye(4)), out / "labels.nii.gz")
+    (out / "report.json").write_text("{}")
+    say(event="result", output={"labels": str(out / "labels.nii.gz"), "report": str(out / "report.json")})
+
+
+if __name__ == "__main__":
+    globals()[os.environ["FAKE_WORKER"]]()

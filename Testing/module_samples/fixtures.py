@@ -1,0 +1,83 @@
+"""Fixtures for the tests of the Slicer side; a folder's conftest imports those that it needs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from neosegdino.bundle_store import DEFAULT
+from NeoSegDINOLib import job_folder, process
+
+from module_samples import fake_worker as fake_worker_script
+from module_samples.bundle import write_description
+
+TESTS = Path(__file__).resolve().parent.parent / "Python"
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of bundles: the default one and another."""
+    root = tmp_path / "models"
+    write_description(root, DEFAULT, "Starter")
+    write_description(root, "other", "Another model")
+    monkeypatch.setenv("NEOSEGDINO_MODELS", str(root))
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one whole bundle of small random networks, with which the real worker segments."""
+    root = tmp_path_factory.mktemp("models")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.syspath_prepend(str(TESTS / "neosegdino"))
+        from tiny_bundle import make_tiny_bundle
+
+        make_tiny_bundle(root / "tiny")
+    return root
+
+
+@pytest.fixture
+def real_worker(tiny_models: Path, jobs: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let the real worker find the small bundle; returns its name."""
+    monkeypatch.setenv("NEOSEGDINO_MODELS", str(tiny_models))
+    return "tiny"
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which jobs make theirs."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(job_folder.tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
+def fake_worker(models: Path, jobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Replace the worker by one that does what the given word says; returns the file with its process numbers."""
+    pids = tmp_path / "pids.txt"
+
+    def use(what: str) -> Path:
+        monkeypatch.setenv("FAKE_WORKER", what)
+        monkeypatch.setenv("FAKE_WORKER_PIDS", str(pids))
+        monkeypatch.setattr(process, "worker_program", lambda: [sys.executable, fake_worker_script.__file__])
+        return pids
+
+    return use
+
+
+def nothing_left(pids: Path, jobs: Path) -> bool:
+    """Whether no process of a hanging worker runs any more and no file of its job is left."""
+    numbers = [int(word) for word in pids.read_text().split()[:2]]
+    running = [number for number in numbers if psutil.pid_exists(number) and not _is_zombie(number)]
+    return not running and not list(jobs.iterdir())
+
+
+def _is_zombie(number: int) -> bool:
+    try:
+        return psutil.Process(number).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

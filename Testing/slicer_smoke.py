@@ -1,0 +1,80 @@
+"""The whole road in a real Slicer: the sample, the panel, a click, a result, Cancel.
+
+    Slicer --testing --no-splash --python-script Testing/slicer_smoke.py
+
+Missing Python packages are installed without asking, so run it in a Slicer that may be changed. Ends Slicer with
+exit code 0 if all went well, 1 otherwise.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import slicer
+from NeoSegDINOLib.install import ensure_packages
+from NeoSegDINOLib.sample_data import SAMPLE_NAME, register_sample_data
+
+LONGEST_S = 300
+LONGEST_PAUSE_S = 0.5
+
+
+def expect(condition: bool, what: str) -> None:
+    """Report one expectation; a failed one ends the script."""
+    print(f"{'ok  ' if condition else 'FAIL'} {what}", flush=True)
+    if not condition:
+        raise AssertionError(what)
+
+
+def follow(tab: Any) -> float:
+    """Let the window live until the run has ended; returns the longest time that it stood still, in seconds."""
+    longest, start = 0.0, time.monotonic()
+    while tab.run is not None:
+        before = time.monotonic()
+        slicer.app.processEvents()
+        longest = max(longest, time.monotonic() - before)
+        if time.monotonic() - start > LONGEST_S:
+            expect(False, f"the run ends within {LONGEST_S} s")
+    return longest
+
+
+def main() -> None:
+    """Walk the road."""
+    import SampleData
+
+    ensure_packages(ask=False)
+    slicer.mrmlScene.Clear()
+    slicer.util.selectModule("NeoSegDINO")
+    widget = slicer.modules.NeoSegDINOWidget
+    expect(not widget.ui.segmentButton.enabled, "without a volume the button is disabled")
+
+    register_sample_data()
+    volume = SampleData.downloadSample(SAMPLE_NAME)
+    expect(widget.ui.inputSelector.currentNode() is volume, "the only volume is chosen as input")
+    expect(widget.ui.segmentButton.enabled, "the button is enabled")
+
+    before = slicer.mrmlScene.GetNumberOfNodes()
+    widget.ui.segmentButton.click()
+    run = widget.segmentTab.run
+    expect(run is not None, "the click starts a run")
+    widget.ui.cancelButton.click()
+    expect(run.join(10) and slicer.mrmlScene.GetNumberOfNodes() == before, "Cancel leaves nothing behind")
+
+    widget.ui.segmentButton.click()
+    longest = follow(widget.segmentTab)
+    print(f"     the window stood still for at most {longest:.2f} s", flush=True)
+    expect(longest < LONGEST_PAUSE_S, "the window stays alive")
+    node = widget.ui.outputSelector.currentNode()
+    expect(node is not None, f"there is a result: {widget.ui.messageLabel.text or 'no message'}")
+    expect(node.GetSegmentation().GetNumberOfSegments() == 2, "two segments")
+    expect(bool(node.GetDisplayNode().GetVisibility3D()), "shown in 3D")
+    expect(widget.ui.resultTable.rowCount == 2, "two rows in the result table")
+
+
+if __name__ == "__main__":
+    status = 1
+    try:
+        main()
+        status = 0
+    finally:
+        slicer.util.exit(status)
