@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -13,7 +15,9 @@ KINDS = {"newborn T1": 0.3, "newborn T2": 0.3, "adult T1": 0.1, "random": 0.3}
 TISSUE_ORDER = ("background", "csf", "white", "grey", "deep", "extracerebral")
 
 
-def sample_means(draw: Draw, labels: tuple[int, ...], mirror: Tensor, count: int) -> Tensor:
+def sample_means(
+    draw: Draw, labels: tuple[int, ...], mirror: Tensor, count: int, shares: Mapping[str, float] = KINDS
+) -> Tensor:
     """Mean intensity of every label.
 
     Before 4 to 6 months white matter is darker than grey on T1w and brighter on T2w (Ballesteros 1993).
@@ -28,6 +32,8 @@ def sample_means(draw: Draw, labels: tuple[int, ...], mirror: Tensor, count: int
         Index of the other side's label: both sides look alike.
     count : int
         Images.
+    shares : mapping of str to float
+        Share of every contrast of `KINDS`.
 
     Returns
     -------
@@ -37,7 +43,7 @@ def sample_means(draw: Draw, labels: tuple[int, ...], mirror: Tensor, count: int
     tissue = torch.tensor([TISSUE_ORDER.index(tissue_of(label)) for label in labels], device=draw.device)
     outside = torch.tensor([label >= FIRST_EXTRACEREBRAL for label in labels], device=draw.device)
     kinds = torch.stack([_newborn_t1(draw, count), _newborn_t2(draw, count), _adult_t1(draw, count)])
-    kind = draw.choice(list(KINDS.values()), count)
+    kind = draw.choice([shares.get(name, 0.0) for name in KINDS], count)
     table = kinds[kind.clamp(max=2), torch.arange(count, device=draw.device)]  # (count, tissues)
     means = table[:, tissue] * (1 + draw.normal(0.06, count, len(labels)))
     random = draw.uniform(0, 1, count, len(labels))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,7 @@ from neosegdino.synthesis.anatomy import (
     NOT_CEREBRUM,
     RIGHT_HIPPOCAMPUS,
 )
-from neosegdino.synthesis.contrast import sample_means
+from neosegdino.synthesis.contrast import KINDS, sample_means
 from neosegdino.synthesis.deformation import View, sample_points
 from neosegdino.synthesis.draw import Draw
 from neosegdino.synthesis.label_maps import LabelMaps
@@ -50,11 +51,26 @@ class Generator:
         Heads to draw from.
     draw : Draw
         Random numbers and device.
+    contrasts : mapping of str to float
+        Share of every contrast, see `neosegdino.synthesis.contrast`.
+    extraction : tuple of float
+        Shares of whole heads, of extracted brains, and of cerebra alone.
     percentile, clip : float
         Scaling of the model's windows.
     """
 
-    def __init__(self, maps: LabelMaps, draw: Draw, percentile: float = 99.0, clip: float = 1.5) -> None:
+    def __init__(
+        self,
+        maps: LabelMaps,
+        draw: Draw,
+        *,
+        contrasts: Mapping[str, float] = KINDS,
+        extraction: tuple[float, float, float] = (0.4, 0.4, 0.2),
+        percentile: float = 99.0,
+        clip: float = 1.5,
+    ) -> None:
+        self.contrasts = contrasts
+        self.extraction = list(extraction)
         self.maps = maps
         self.draw = draw
         self.scaling = (percentile, clip)
@@ -96,9 +112,8 @@ class Generator:
         order = sorted(set(names))
         return torch.tensor([order.index(name) for name in names], device=self.draw.device), len(order)
 
-    def _table(self, rule: object) -> Tensor:
-        assert callable(rule)
-        return torch.tensor([bool(rule(label)) for label in self.maps.labels], device=self.draw.device)
+    def _table(self, rule: Callable[[int], bool]) -> Tensor:
+        return torch.tensor([rule(label) for label in self.maps.labels], device=self.draw.device)
 
     def _target(self, labels: Tensor, factor: int) -> Tensor:
         """A voxel belongs to a hippocampus that fills at least half of it."""
@@ -111,7 +126,7 @@ class Generator:
     def _kept(self, labels: Tensor) -> Tensor:
         """What a brain extraction leaves: all, the brain with some rim, or the cerebrum alone."""
         count = len(labels)
-        kind = self.draw.choice([0.4, 0.4, 0.2], count)[:, None, None, None]
+        kind = self.draw.choice(self.extraction, count)[:, None, None, None]
         brain = torch.where(kind == 2, self.cerebrum[labels], self.brain[labels])
         rim = F.max_pool3d(brain[:, None].float(), 3, stride=1, padding=1)[:, 0] > 0
         brain = torch.where(self.draw.chance(0.5, count)[:, None, None, None], rim, brain)
@@ -120,7 +135,7 @@ class Generator:
     def _intensities(self, labels: Tensor) -> Tensor:
         """Means per label that drift across the head (myelination), noise within a tissue."""
         count = len(labels)
-        means = sample_means(self.draw, self.maps.labels, self.mirror, count)
+        means = sample_means(self.draw, self.maps.labels, self.mirror, count, self.contrasts)
         drifted = means * (1 + self.draw.normal(0.1, *means.shape))
         spread = self.draw.uniform(0, 0.06, *means.shape)
         shape = (labels.shape[1], labels.shape[2], labels.shape[3])

@@ -81,8 +81,13 @@ STAGES = {
 
 def make_generator(maps: LabelMaps, held_out: bool, seed: int, device: str) -> Generator:
     """Generator on the training maps, or on the maps kept for measuring."""
-    numbers = [n for n in range(len(maps.volumes)) if (n in TRAINING_MAPS) != held_out]
-    return Generator(maps.subset(numbers), Draw(seed, device))
+    chosen = held_out_maps(maps) if held_out else maps.subset(TRAINING_MAPS)
+    return Generator(chosen, Draw(seed, device))
+
+
+def held_out_maps(maps: LabelMaps) -> LabelMaps:
+    """Maps that were not trained on."""
+    return maps.subset([number for number in range(len(maps.volumes)) if number not in TRAINING_MAPS])
 
 
 def window_model(backbone: nn.Module) -> WindowModel:

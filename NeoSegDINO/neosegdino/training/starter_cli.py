@@ -11,7 +11,7 @@ import click
 
 @click.group()
 def main() -> None:
-    """Train the starter bundle on synthetic newborn MRI. Order: pack, encoder, decoder, locator, measure."""
+    """Train the starter bundle on synthetic newborn MRI. Order: pack, train (encoder, decoder, locator), measure, bundle."""
 
 
 @main.command()
@@ -80,6 +80,66 @@ def measure(packed: Path, out: Path, device: str, count: int) -> None:
         }
     (out / "synthetic.json").write_text(json.dumps(figures, indent=2) + "\n")
     click.echo(json.dumps(figures))
+
+
+@main.command()
+@click.argument("weights", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--licence", type=click.Path(path_type=Path, exists=True), required=True, help="Text of Apache-2.0.")
+@click.option("--figures", type=click.Path(path_type=Path, exists=True), help="Measured figures (JSON).")
+@click.option("--replace", is_flag=True, help="Replace a bundle that stands there.")
+def bundle(weights: Path, target: Path, licence: Path, figures: Path | None, replace: bool) -> None:
+    """Put the trained WEIGHTS (a folder) together into the bundle TARGET."""
+    from neosegdino.training.starter_bundle import assemble, load_figures
+
+    accuracy = load_figures(figures) if figures else []
+    made = assemble(weights, target, licence.read_text(), accuracy, replace)
+    click.echo(f"{made.folder}: {sum(entry.bytes for entry in made.spec.files.values()) / 1e6:.1f} MB")
+
+
+@main.command("measure-heads")
+@click.argument("packed", type=click.Path(path_type=Path, exists=True))
+@click.option("--bundle", help="Name or folder; the shipped one by default.")
+@click.option("--count", default=40, show_default=True, help="Heads.")
+@click.option("--seed", default=2024, show_default=True)
+def measure_heads(packed: Path, bundle: str | None, count: int, seed: int) -> None:
+    """Dice of the whole road on synthetic heads that were not trained on."""
+    import numpy as np
+
+    from neosegdino.bundle_store import find_bundle
+    from neosegdino.synthesis.label_maps import load_packed
+    from neosegdino.training import measure_heads as heads
+    from neosegdino.training import starter
+
+    generator = starter.make_generator(load_packed(packed), held_out=True, seed=seed, device="cpu")
+    results = heads.measure_heads(find_bundle(bundle), generator, count, click.echo)
+    dice = np.array([result.dice for result in results])
+    click.echo(
+        f"{count} heads: Dice left {dice[:, 0].mean():.3f} (sd {dice[:, 0].std(ddof=1):.3f}), "
+        f"right {dice[:, 1].mean():.3f} (sd {dice[:, 1].std(ddof=1):.3f}), median of all {np.median(dice):.3f}; "
+        f"found {sum(r.found for r in results)}, wrongly taken for back to front {sum(r.turned for r in results)}"
+    )
+
+
+@main.command()
+@click.argument("packed", type=click.Path(path_type=Path, exists=True))
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--contrast", type=click.Choice(["newborn T1", "newborn T2"]), default="newborn T2", show_default=True)
+@click.option("--seed", default=12, show_default=True)
+def sample(packed: Path, target: Path, contrast: str, seed: int) -> None:
+    """Make one synthetic newborn's whole head of the held-out maps: TARGET.nii.gz."""
+    from neosegdino.synthesis.draw import Draw
+    from neosegdino.synthesis.generator import Generator
+    from neosegdino.synthesis.head import synthesize_head
+    from neosegdino.synthesis.label_maps import load_packed
+    from neosegdino.training.starter import held_out_maps
+    from neosegdino.volume import save_labels, save_volume
+
+    maps = held_out_maps(load_packed(packed))
+    generator = Generator(maps, Draw(seed, "cpu"), contrasts={contrast: 1.0}, extraction=(1.0, 0.0, 0.0))
+    volume, labels = synthesize_head(generator, target.name)
+    save_volume(target, volume)
+    save_labels(target.with_name(target.name.replace(".nii.gz", "_labels.nii.gz")), labels, volume)
 
 
 if __name__ == "__main__":
