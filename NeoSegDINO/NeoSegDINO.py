@@ -10,7 +10,6 @@ from typing import Any
 import slicer
 import vtk
 from NeoSegDINOLib.choices import Device, Windows
-from NeoSegDINOLib.install import ensure_packages, missing_packages
 from NeoSegDINOLib.job import ProgressUpdate, Request
 from NeoSegDINOLib.nodes import image_of
 from NeoSegDINOLib.run import SegmentationRun
@@ -205,6 +204,8 @@ class NeoSegDINOLogic(ScriptedLoadableModuleLogic):
         >>> segmentation, report = NeoSegDINOLogic().segment(slicer.util.getNode("T2w"))
         >>> [(side["side"], side["volume_ml"]) for side in report["hippocampus"]]
         """
+        from NeoSegDINOLib.install import ensure_packages  # reads package metadata: no work for Slicer's start
+
         ensure_packages()
         request = Request(image_of(volumeNode), bundle or "", windows, device)
         run = SegmentationRun(volumeNode, segmentationNode, request, onProgress, onFinished)
@@ -253,6 +254,8 @@ class NeoSegDINOTest(ScriptedLoadableModuleTest):
         self.delayDisplay("A cancelled run left nothing behind")
 
     def _packages_missing(self) -> bool:
+        from NeoSegDINOLib.install import missing_packages
+
         missing = missing_packages()
         if missing:
             logging.warning("NeoSegDINOTest: skipped, these packages are missing: %s", missing)

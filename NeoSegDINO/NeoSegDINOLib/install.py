@@ -6,6 +6,7 @@ and whatever is installed already is held at its version, so that pip cannot cha
 
 from __future__ import annotations
 
+import email
 import importlib
 import importlib.metadata
 import subprocess
@@ -32,9 +33,16 @@ def load_requirements(path: Path = REQUIREMENTS) -> list[Requirement]:
 def is_satisfied(requirement: Requirement) -> bool:
     """Whether a package is installed in a version that will do; does not import it."""
     try:
-        return importlib.metadata.version(requirement.name) in requirement.specifier
+        distribution = importlib.metadata.distribution(requirement.name)
     except importlib.metadata.PackageNotFoundError:
         return False
+    return _version(distribution) in requirement.specifier
+
+
+def _version(distribution: importlib.metadata.Distribution) -> str:
+    """Version of a distribution; its own `version` parses the long description too, which blocks the window."""
+    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    return str(email.message_from_string(text.partition("\n\n")[0])["Version"])
 
 
 def missing_packages() -> list[Requirement]:

@@ -3,6 +3,8 @@
 Affines map voxel indices to RAS millimetres. Arrays are indexed ``(i, j, k)`` as the affine's columns are. The model's
 grid is parallel to the RAS axes themselves, so one physical head gives one image whatever the axis order, the flips or
 the obliquity of its file.
+
+scipy is imported where it is used: who only reads or writes a volume, as Slicer does beside its window, needs no scipy.
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from neosegdino.errors import VolumeError
 
@@ -309,6 +310,8 @@ def _line_matrix(positions: Array, count: int, sigma: float) -> NDArray[np.float
     matrix[rows, lower] = 1 - weight
     matrix[rows, np.minimum(lower + 1, count - 1)] += weight
     if sigma > 0:
+        from scipy import ndimage
+
         matrix = matrix @ ndimage.gaussian_filter1d(np.eye(count), sigma, axis=0, mode="nearest", truncate=_TRUNCATE)
     return matrix.astype(np.float32)
 
@@ -326,6 +329,8 @@ def _along_all(matrices: Sequence[NDArray[np.float32]], data: NDArray[np.float32
 
 def _oblique(data: Array, to_source: Affine, shape: tuple[int, int, int], sigma: Array) -> NDArray[np.float32]:
     """Interpolate between grids of any relative position."""
+    from scipy import ndimage
+
     work = np.ascontiguousarray(data, dtype=np.float32)
     if sigma.any():
         lines = zip(work.shape, sigma, strict=True)

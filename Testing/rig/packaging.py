@@ -70,7 +70,7 @@ def _missing(requirement: Requirement) -> bool:
     return not requirement.specifier.contains(installed, prereleases=True)
 
 
-def pip_ensure(  # noqa: PLR0917 (Slicer's signature)
+def pip_ensure(
     requirements: str | Requirement | Iterable[str | Requirement],
     constraints: str | Path | None = None,
     skip_packages: list[str] | None = None,

@@ -84,7 +84,7 @@ def load_label_maps(folder: Path, below_mm: int = 100) -> LabelMaps:
     Raises
     ------
     VolumeError
-        If there is no map, or one lacks a hippocampus or is not 1 mm isotropic.
+        If there is no map, or one cannot be read, lacks a hippocampus or is not 1 mm isotropic.
     """
     paths = sorted(folder.glob("*.nii.gz"))
     if not paths:
@@ -103,10 +103,13 @@ def load_label_maps(folder: Path, below_mm: int = 100) -> LabelMaps:
 def _read(path: Path) -> tuple[NDArray[np.int64], str]:
     import nibabel as nib
 
-    image = nib.funcs.as_closest_canonical(nib.nifti1.load(path))
-    if not np.allclose(image.header.get_zooms()[:3], 1.0, atol=0.01):
+    from neosegdino.volume import load_volume
+
+    volume = load_volume(path)
+    if not np.allclose(volume.spacing, 1.0, atol=0.01):
         raise VolumeError(f"{path.name}: the label map is not 1 mm isotropic.", "Resample it to 1 mm first.")
-    return np.asanyarray(image.dataobj).astype(np.int64), path.name
+    labels = volume.data.astype(np.int64)
+    return nib.orientations.apply_orientation(labels, nib.io_orientation(volume.affine)), path.name
 
 
 def _crop(labels: NDArray[np.int64], name: str, below_mm: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

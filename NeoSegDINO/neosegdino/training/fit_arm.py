@@ -54,6 +54,6 @@ def fit_arm(
             scores = arms(0, tokens, batch.image)
         return loss_function(scores.float(), batch.target[:, None])
 
-    done = optimise(arms, loss, schedule, checkpoint, log, limit_s)
+    done = optimise(arms, loss, schedule, checkpoint, log, limit_s, [generator.draw.generator])
     arms.eval()
     return done

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from neosegdino.files import atomic_path
+from neosegdino.training import random_state
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,14 @@ def optimise(
     checkpoint: Path,
     log: Callable[[str], None],
     limit_s: float = math.inf,
+    generators: Sequence[torch.Generator] = (),
 ) -> bool:
     """Train a module's parameters; go on from the checkpoint where there is one.
 
     Parameters
     ----------
     module : nn.Module
-        Trained; its state and the optimiser's are in the checkpoint.
+        Trained; its state, the optimiser's and that of the random numbers are in the checkpoint.
     loss : callable
         Loss of a step by its number.
     schedule : Schedule
@@ -65,6 +67,8 @@ def optimise(
         Takes a line every hundred steps.
     limit_s : float
         Stop after this many seconds.
+    generators : sequence of torch.Generator
+        Random numbers that the loss draws beside torch's own: a run in pieces equals an uninterrupted one.
 
     Returns
     -------
@@ -73,7 +77,8 @@ def optimise(
     """
     parameters = [p for p in module.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=schedule.rate, weight_decay=schedule.weight_decay)
-    step = _resume(module, optimiser, checkpoint)
+    device = parameters[0].device
+    step = _resume(module, optimiser, checkpoint, device, generators)
     began, mean = time.monotonic(), None
     while step < schedule.steps and time.monotonic() - began < limit_s:
         for group in optimiser.param_groups:
@@ -87,15 +92,28 @@ def optimise(
         step += 1
         if step % 100 == 0:
             log(f"step {step}/{schedule.steps} loss {mean.item():.4f} {time.monotonic() - began:.0f} s")
+    state = {
+        "step": step,
+        "module": module.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "random": random_state.capture(device, generators),
+    }
     with atomic_path(checkpoint) as temporary:
-        torch.save({"step": step, "module": module.state_dict(), "optimiser": optimiser.state_dict()}, temporary)
+        torch.save(state, temporary)
     return step >= schedule.steps
 
 
-def _resume(module: nn.Module, optimiser: torch.optim.Optimizer, checkpoint: Path) -> int:
+def _resume(
+    module: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    checkpoint: Path,
+    device: torch.device,
+    generators: Sequence[torch.Generator],
+) -> int:
     if not checkpoint.exists():
         return 0
-    state = torch.load(checkpoint, weights_only=True, map_location=next(module.parameters()).device)
+    state = torch.load(checkpoint, weights_only=True, map_location=device)
     module.load_state_dict(state["module"])
     optimiser.load_state_dict(state["optimiser"])
+    random_state.restore(state["random"], device, generators)
     return int(state["step"])

@@ -83,7 +83,7 @@ def pretrain(
             named = scores(pixels)
         return F.cross_entropy(named.float(), names, weight=weight)
 
-    done = optimise(namer, loss, schedule, checkpoint, log, limit_s)
+    done = optimise(namer, loss, schedule, checkpoint, log, limit_s, [generator.draw.generator])
     return namer.backbone, done
 
 

@@ -95,6 +95,14 @@ def window_model(backbone: nn.Module) -> WindowModel:
     return WindowModel(ENCODER, backbone, WINDOWS.size, DECODER, CLASSES)
 
 
+def trained_window_model(folder: Path, device: str) -> WindowModel:
+    """Model of the fine window with the weights of a folder, ready to be measured."""
+    backbone = create_backbone(ENCODER, pretrained_state=load_weights(folder / "encoder.safetensors")).to(device)
+    model = window_model(backbone)
+    model.arms.load_state_dict(load_weights(folder / "decoder.safetensors"))
+    return model.to(device).eval()
+
+
 def locator_model(backbone: nn.Module) -> WindowModel:
     """Model of the coarse pass."""
     return WindowModel(ENCODER, backbone, LOCATOR.size, LOCATOR.decoder, CLASSES, upsampling=LOCATOR.upsampling)

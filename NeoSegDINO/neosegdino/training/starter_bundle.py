@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
-
 from neosegdino.bundle import Bundle, write_bundle
 from neosegdino.spec import (
     SCHEMA,
@@ -55,11 +53,6 @@ def assemble(folder: Path, target: Path, licence_text: str, accuracy: list[Accur
     tensors = {name: {key: t.half() for key, t in starter.load_weights(folder / name).items()} for name in names}
     texts = {"CARD.md": CARD.format(figures=figures_table(accuracy)), "NOTICE.md": NOTICE, "LICENSE.txt": licence_text}
     return write_bundle(target, _spec(accuracy), tensors, texts, replace=replace)
-
-
-def load_figures(path: Path) -> list[Accuracy]:
-    """Read measured figures that the measuring commands wrote."""
-    return msgspec.json.decode(path.read_bytes(), type=list[Accuracy])
 
 
 def _spec(accuracy: list[Accuracy]) -> BundleSpec:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from neosegdino.spec import Accuracy
+
+
+RANDOM_CONTRAST = "newborn, adult and random contrasts, degraded as the generator does"
 
 
 @click.group()
 def main() -> None:
-    """Train the starter bundle on synthetic newborn MRI. Order: pack, train (encoder, decoder, locator), measure, bundle."""
+    """Train the starter bundle on synthetic newborn MRI: pack, train (three stages), measure, bundle."""
 
 
 @main.command()
@@ -52,34 +59,30 @@ def train(stage: str, packed: Path, out: Path, device: str, seed: int, steps: in
 @main.command()
 @click.argument("packed", type=click.Path(path_type=Path, exists=True))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the weights.")
+@click.option("--figures", type=click.Path(path_type=Path), required=True, help="JSON file that takes the figures.")
 @click.option("--device", default="cuda", show_default=True)
-@click.option("--count", default=200, show_default=True, help="Images.")
-def measure(packed: Path, out: Path, device: str, count: int) -> None:
-    """Dice on synthetic images of heads that were not trained on."""
-    from neosegdino.backbone import create_backbone
+@click.option("--count", default=100, show_default=True, help="Images.")
+def measure(packed: Path, out: Path, figures: Path, device: str, count: int) -> None:
+    """Dice in windows over synthetic heads that were not trained on."""
     from neosegdino.synthesis.label_maps import load_packed
     from neosegdino.training import starter
+    from neosegdino.training.figures import dice_rows, record_figures
     from neosegdino.training.measure_synthetic import dice_on_views
 
-    backbone = create_backbone(starter.ENCODER, pretrained_state=starter.load_weights(out / "encoder.safetensors"))
+    model = starter.trained_window_model(out, device)
     generator = starter.make_generator(load_packed(packed), held_out=True, seed=12345, device=device)
-    figures = {}
-    for stage, model, view in (
-        ("decoder", starter.window_model(backbone), starter.NEAR),
-        ("locator", starter.locator_model(backbone), starter.HEAD),
-    ):
-        model.arms.load_state_dict(starter.load_weights(out / f"{stage}.safetensors"))
-        backbone.to(device)
-        dice = dice_on_views(model.to(device).eval(), generator, view, count)
-        kept = dice[~dice.isnan().any(dim=1)]
-        figures[stage] = {
-            "count": len(kept),
-            "mean": [round(v, 4) for v in kept.mean(0).tolist()],
-            "sd": [round(v, 4) for v in kept.std(0).tolist()],
-            "median": [round(v, 4) for v in kept.median(0).values.tolist()],
-        }
-    (out / "synthetic.json").write_text(json.dumps(figures, indent=2) + "\n")
-    click.echo(json.dumps(figures))
+    dice = dice_on_views(model, generator, starter.NEAR, count)
+    kept = [(float(left), float(right)) for left, right in dice[~dice.isnan().any(dim=1)]]
+    command = "python -m neosegdino.training.starter_cli measure"
+    rows = dice_rows(
+        "synthetic windows over both hippocampi, label maps 17 to 20",
+        kept,
+        command,
+        held_out=True,
+        note=RANDOM_CONTRAST,
+    )
+    record_figures(figures, rows)
+    _tell(rows)
 
 
 @main.command()
@@ -90,10 +93,10 @@ def measure(packed: Path, out: Path, device: str, count: int) -> None:
 @click.option("--replace", is_flag=True, help="Replace a bundle that stands there.")
 def bundle(weights: Path, target: Path, licence: Path, figures: Path | None, replace: bool) -> None:
     """Put the trained WEIGHTS (a folder) together into the bundle TARGET."""
-    from neosegdino.training.starter_bundle import assemble, load_figures
+    from neosegdino.training.figures import load_figures
+    from neosegdino.training.starter_bundle import assemble
 
-    accuracy = load_figures(figures) if figures else []
-    made = assemble(weights, target, licence.read_text(), accuracy, replace)
+    made = assemble(weights, target, licence.read_text(), load_figures(figures) if figures else [], replace)
     click.echo(f"{made.folder}: {sum(entry.bytes for entry in made.spec.files.values()) / 1e6:.1f} MB")
 
 
@@ -102,23 +105,24 @@ def bundle(weights: Path, target: Path, licence: Path, figures: Path | None, rep
 @click.option("--bundle", help="Name or folder; the shipped one by default.")
 @click.option("--count", default=40, show_default=True, help="Heads.")
 @click.option("--seed", default=2024, show_default=True)
-def measure_heads(packed: Path, bundle: str | None, count: int, seed: int) -> None:
+@click.option("--figures", type=click.Path(path_type=Path), required=True, help="JSON file that takes the figures.")
+def measure_heads(packed: Path, bundle: str | None, count: int, seed: int, figures: Path) -> None:
     """Dice of the whole road on synthetic heads that were not trained on."""
-    import numpy as np
-
     from neosegdino.bundle_store import find_bundle
     from neosegdino.synthesis.label_maps import load_packed
     from neosegdino.training import measure_heads as heads
     from neosegdino.training import starter
+    from neosegdino.training.figures import dice_rows, record_figures
 
     generator = starter.make_generator(load_packed(packed), held_out=True, seed=seed, device="cpu")
     results = heads.measure_heads(find_bundle(bundle), generator, count, click.echo)
-    dice = np.array([result.dice for result in results])
-    click.echo(
-        f"{count} heads: Dice left {dice[:, 0].mean():.3f} (sd {dice[:, 0].std(ddof=1):.3f}), "
-        f"right {dice[:, 1].mean():.3f} (sd {dice[:, 1].std(ddof=1):.3f}), median of all {np.median(dice):.3f}; "
-        f"found {sum(r.found for r in results)}, wrongly taken for back to front {sum(r.turned for r in results)}"
-    )
+    found, turned = sum(result.found for result in results), sum(result.turned for result in results)
+    note = f"{RANDOM_CONTRAST}; located within 15 mm in {found}, wrongly taken for back to front in {turned}"
+    command = "python -m neosegdino.training.starter_cli measure-heads"
+    dice = [result.dice for result in results]
+    rows = dice_rows("synthetic whole heads and brains, label maps 17 to 20", dice, command, held_out=True, note=note)
+    record_figures(figures, rows)
+    _tell(rows)
 
 
 @main.command()
@@ -140,6 +144,11 @@ def sample(packed: Path, target: Path, contrast: str, seed: int) -> None:
     volume, labels = synthesize_head(generator, target.name)
     save_volume(target, volume)
     save_labels(target.with_name(target.name.replace(".nii.gz", "_labels.nii.gz")), labels, volume)
+
+
+def _tell(rows: Sequence[Accuracy]) -> None:
+    for row in rows:
+        click.echo(f"{row.data}: {row.metric} {row.mean:.3f} (sd {row.sd:.3f}), n = {row.count}. {row.note}")
 
 
 if __name__ == "__main__":

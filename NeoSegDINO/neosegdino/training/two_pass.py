@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from neosegdino.training.random_state import capture, restore
 from neosegdino.windows import WindowGrid, disassemble, reassemble
 
 Decode = Callable[[int], Tensor]
@@ -47,11 +48,11 @@ def two_pass_step(
     """
     scores, states = _first_pass(decode, grid, target, outside)
     value, gradient = _loss_gradient(loss, scores, target)
-    after = _random_state(target.device)
+    after = capture(target.device)
     for position, (part, state) in enumerate(zip(disassemble(gradient, grid), states, strict=True)):
-        _restore(state, target.device)
+        restore(state, target.device)
         decode(position).backward(part)
-    _restore(after, target.device)
+    restore(after, target.device)
     return value, scores
 
 
@@ -72,10 +73,10 @@ def full_graph_step(
 @torch.no_grad()
 def _first_pass(
     decode: Decode, grid: WindowGrid, target: Tensor, outside: Sequence[float]
-) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
+) -> tuple[Tensor, list[list[Tensor]]]:
     states, windows = [], []
     for position in range(len(grid)):
-        states.append(_random_state(target.device))
+        states.append(capture(target.device))
         windows.append(decode(position))
     stack = torch.stack(windows)
     return reassemble(stack, grid, target.shape, stack.new_tensor(outside)), states
@@ -86,14 +87,3 @@ def _loss_gradient(loss: Loss, scores: Tensor, target: Tensor) -> tuple[Tensor, 
     value = loss(leaf[None], target[None, None])
     (gradient,) = torch.autograd.grad(value, leaf)
     return value.detach(), gradient
-
-
-def _random_state(device: torch.device) -> tuple[Tensor, ...]:
-    state = (torch.get_rng_state(),)
-    return (*state, torch.cuda.get_rng_state(device)) if device.type == "cuda" else state
-
-
-def _restore(state: tuple[Tensor, ...], device: torch.device) -> None:
-    torch.set_rng_state(state[0])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state[1], device)

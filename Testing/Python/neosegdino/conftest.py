@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import phantom
 import pytest
+import torch
 from neosegdino.geometry import Grid
 from neosegdino.volume import Volume
 
@@ -30,3 +31,12 @@ def head_volume() -> Callable[[Grid], Volume]:
         return Volume(phantom.head(phantom.everywhere(grid)).astype(np.float32), grid.affine, "phantom")
 
     return make
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """For networks so small that sharing their work costs more than it saves."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

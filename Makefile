@@ -1,0 +1,58 @@
+# Needs Python 3.11 to 3.13 (PYTHON names another one than python3) and network for the first call.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip -qq --no-input --disable-pip-version-check install -c constraints.txt
+DEMO := PYTHONPATH=Testing $(BIN)/python -m rig.demo
+
+.PHONY: help demo test picture libraries clean
+.DELETE_ON_ERROR:
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: libraries $(VENV)/.demo ## segment the sample in a Slicer scene; labels, report, scene, picture in out/demo
+	@$(DEMO) out/demo
+
+test: libraries $(VENV)/.test ## style, types and all tests, with their coverage
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy NeoSegDINO/neosegdino
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+picture: libraries $(VENV)/.demo ## make the README's picture, Resources/screenshot.png
+	@$(DEMO) --picture Resources/screenshot.png
+
+clean: ## remove the environment, results and caches
+	rm -rf $(VENV) out build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find NeoSegDINO Testing -type d -name __pycache__ -prune -exec rm -rf {} +
+
+libraries: $(VENV)/.python
+	@PYTHONPATH=Testing $(BIN)/python -m rig.system --install
+
+# A stamp stands for each finished step, so that a second call is quick.
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+	  echo "NeoSegDINO's demo and tests need Python 3.11, 3.12 or 3.13; '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)." >&2; \
+	  echo "  Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@echo "Making the environment $(VENV) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) --upgrade pip
+	@touch $@
+
+# PyTorch comes first and alone: torchvision and timm then keep the build that is there.
+$(VENV)/.torch: $(VENV)/.python constraints.txt
+	@echo "Installing PyTorch (some minutes) ..."
+	@$(PIP) torch
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.torch pyproject.toml
+	@echo "Installing NeoSegDINO and Slicer's core ..."
+	@$(PIP) --group rig --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.torch pyproject.toml
+	@echo "Installing NeoSegDINO, Slicer's core and the test tools ..."
+	@$(PIP) --group test --editable '.[train]'
+	@touch $@

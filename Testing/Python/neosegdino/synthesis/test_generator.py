@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from neosegdino.synthesis.anatomy import FIRST_EXTRACEREBRAL, LEFT_HIPPOCAMPUS, RIGHT_HIPPOCAMPUS
+from neosegdino.synthesis.deformation import View, sample_points
+from neosegdino.synthesis.draw import Draw
+from neosegdino.synthesis.generator import Generator
+from neosegdino.synthesis.label_maps import LabelMaps
+
+NEAR = View((40, 32, 32), 2.0, (4.0, 4.0, 4.0), rotation_deg=20)
+COARSE = View((20, 16, 16), 4.0, (4.0, 4.0, 4.0), supersampling=2)
+VIEWS = pytest.mark.parametrize("view", [NEAR, COARSE], ids=["plain", "supersampled"])
+
+
+def generator(maps: LabelMaps, seed: int = 0) -> Generator:
+    return Generator(maps, Draw(seed, "cpu"))
+
+
+@VIEWS
+def test_the_seed_decides(label_maps: LabelMaps, view: View) -> None:
+    first, again, other = (generator(label_maps, seed)(2, view) for seed in (7, 7, 8))
+    for name in ("image", "structure", "target"):
+        assert torch.equal(getattr(first, name), getattr(again, name))
+    assert not torch.equal(first.image, other.image)
+
+
+@VIEWS
+def test_images_are_finite_and_scaled(label_maps: LabelMaps, view: View) -> None:
+    make = generator(label_maps)
+    for _ in range(6):
+        batch = make(4, view)
+        assert batch.image.shape == (4, 1, *view.shape)
+        assert batch.target.shape == batch.structure.shape == (4, *view.shape)
+        assert batch.target.dtype == batch.structure.dtype == torch.int64
+        assert batch.image.isfinite().all()
+        assert batch.image.min() >= 0
+        assert batch.image.max() <= 1.5
+        assert batch.image.flatten(1).std(dim=1).min() > 0.01
+
+
+def test_targets_are_the_hippocampi_of_the_structures(label_maps: LabelMaps) -> None:
+    make = generator(label_maps)
+    batch = make(16, NEAR)
+    for value, label in ((1, LEFT_HIPPOCAMPUS), (2, RIGHT_HIPPOCAMPUS)):
+        structure = make.structures[label_maps.index(label)]
+        assert torch.equal(batch.target == value, batch.structure == structure)
+        assert (batch.target == value).flatten(1).any(1).float().mean() > 0.8
+
+
+def test_structures_name_every_label_and_lump_what_is_outside_the_brain(label_maps: LabelMaps) -> None:
+    make = generator(label_maps)
+    inside = [label for label in label_maps.labels if label < FIRST_EXTRACEREBRAL]
+    assert make.structure_count == len(inside) + 1
+    assert len({int(make.structures[label_maps.index(label)]) for label in inside}) == len(inside)
+    assert int(make.structures[0]) == 0
+
+
+def test_a_coarse_voxel_belongs_to_what_fills_half_of_it(label_maps: LabelMaps) -> None:
+    make, twin = generator(label_maps, 3), generator(label_maps, 3)
+    batch, fine = make(8, COARSE), twin.labels(8, COARSE.fine())
+    for value, label in ((1, LEFT_HIPPOCAMPUS), (2, RIGHT_HIPPOCAMPUS)):
+        share = F.avg_pool3d((fine == label_maps.index(label)).float()[:, None], 2)[:, 0]
+        got = batch.target == value
+        assert not (got & (share < 0.5)).any()
+        seen = got.flatten(1).any(1)  # the others may lie beyond the acquired volume
+        assert seen.sum() >= 6
+        missed = (share >= 0.5) & ~got
+        assert missed[seen].float().sum() <= 0.1 * got.sum()
+
+
+def test_left_stays_left_mirrored_or_not(label_maps: LabelMaps) -> None:
+    make = generator(label_maps)
+    x = torch.arange(NEAR.shape[0], dtype=torch.float32)[:, None, None]
+    compared = 0
+    for _ in range(6):
+        for target in make(8, NEAR).target:
+            left, right = target == 1, target == 2
+            if left.sum() > 20 and right.sum() > 20:
+                compared += 1
+                assert (x * left).sum() / left.sum() < (x * right).sum() / right.sum()
+    assert compared > 30
+
+
+def test_mirrored_views_exchange_the_labels_of_the_sides(label_maps: LabelMaps) -> None:
+    """The map is read at the points of the view; in mirrored ones each label becomes the other side's."""
+    make, twin = generator(label_maps, 5), generator(label_maps, 5)
+    labels = make.labels(24, NEAR)
+    number = twin.draw.integer(0, len(label_maps.volumes), 24)
+    points, mirrored = sample_points(twin.draw, NEAR, twin.hippocampi[number])
+    assert mirrored.any()
+    assert not mirrored.all()
+    size = torch.tensor(label_maps.volumes.shape[1:])
+    for n in range(24):
+        index = points[n].round().long()
+        inside = ((index >= 0) & (index < size)).all(-1)
+        i, j, k = index.clamp(min=torch.zeros(3).long(), max=size - 1).unbind(-1)
+        raw = torch.where(inside, make.volumes[number[n], i, j, k].long(), 0)
+        assert torch.equal(labels[n], make.mirror[raw] if mirrored[n] else raw)
+    left, right = label_maps.index(LEFT_HIPPOCAMPUS), label_maps.index(RIGHT_HIPPOCAMPUS)
+    ratio = torch.tensor([float((part == left).sum() / (part == right).sum()) for part in labels]).log()
+    assert ratio[~mirrored].mean() > 0.05, "the map's longer left hippocampus is on the left"
+    assert ratio[mirrored].mean() < -0.05, "and on the right where the head is mirrored"
+
+
+def test_brain_extraction_and_whole_heads_both_occur(label_maps: LabelMaps) -> None:
+    make = generator(label_maps)
+    outside = int(make.structures[-1])
+    with_skull = [(s == outside).any().item() for _ in range(5) for s in make(8, COARSE).structure]
+    assert 5 < sum(with_skull) < 35

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from neosegdino.training import optimise as module
+from neosegdino.training.optimise import Schedule, optimise
+from torch import Tensor, nn
+
+
+class Line(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.Sequential(nn.Linear(5, 8), nn.GELU(), nn.Linear(8, 1))
+        self.fixed = nn.Parameter(torch.ones(3), requires_grad=False)
+
+    def loss(self, step: int) -> Tensor:
+        draw = torch.Generator().manual_seed(step)
+        x = torch.randn(16, 5, generator=draw)
+        value: Tensor = (self.layers(x)[:, 0] - x.sum(1)).square().mean()
+        return value
+
+
+@pytest.fixture
+def one_second_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that goes on by a second at every look: a limit of n seconds ends a run after n - 1 steps."""
+    ticks = itertools.count()
+
+    class Clock:
+        @staticmethod
+        def monotonic() -> float:
+            return float(next(ticks))
+
+    monkeypatch.setattr(module, "time", Clock)
+
+
+def test_rate_rises_to_its_height_and_falls_to_zero() -> None:
+    schedule = Schedule(steps=100, rate=2.0, warmup=10)
+    rates = [schedule.rate_at(step) for step in range(101)]
+    assert rates[0] == pytest.approx(0.2)
+    assert max(rates) == pytest.approx(2.0, rel=0.03)
+    assert rates.index(max(rates)) == 9
+    assert all(b < a for a, b in pairwise(rates[9:]))
+    assert rates[100] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_training_lowers_the_loss_and_leaves_frozen_parameters(tmp_path: Path) -> None:
+    line = Line()
+    lines: list[str] = []
+    assert optimise(line, line.loss, Schedule(300, 0.03, warmup=10), tmp_path / "c.checkpoint", lines.append)
+    assert line.loss(999) < 0.1 * Line().loss(999)
+    assert line.fixed.tolist() == [1, 1, 1]
+    assert [text.split(" loss")[0] for text in lines] == ["step 100/300", "step 200/300", "step 300/300"]
+
+
+def run_in_pieces(checkpoint: Path, limits: Sequence[float], random: bool = False) -> tuple[Line, list[int]]:
+    """Train in several processes' worth of pieces, each from the initial weights and another random state."""
+    seen: list[int] = []
+    for number, limit in enumerate(limits):
+        line, draw = Line(), torch.Generator().manual_seed(5)
+        torch.manual_seed(0 if number == 0 else 100 + number)
+
+        def loss(step: int, line: Line = line, draw: torch.Generator = draw) -> Tensor:
+            seen.append(step)
+            factor = torch.rand(()) + torch.rand((), generator=draw) if random else 1
+            return line.loss(step) * factor
+
+        done = optimise(line, loss, Schedule(40, 0.05, warmup=10), checkpoint, print, limit, [draw])
+        assert done is (limit == math.inf)
+    return line, seen
+
+
+@pytest.mark.usefixtures("one_second_a_step")
+@pytest.mark.parametrize("random", [False, True], ids=["plain", "with random numbers"])
+@pytest.mark.parametrize("limits", [[8], [2, 30, 3]], ids=str)
+def test_a_run_in_pieces_equals_an_uninterrupted_one(tmp_path: Path, limits: list[float], random: bool) -> None:
+    whole, _ = run_in_pieces(tmp_path / "whole.checkpoint", [math.inf], random)
+    pieces, seen = run_in_pieces(tmp_path / "pieces.checkpoint", [*limits, math.inf], random)
+    assert seen == list(range(40))
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, pieces.state_dict()[name]), name
+
+
+def test_a_finished_run_does_nothing_more(tmp_path: Path) -> None:
+    line = Line()
+    schedule = Schedule(5, 0.05, warmup=1)
+    optimise(line, line.loss, schedule, tmp_path / "c.checkpoint", print)
+    before = {name: value.clone() for name, value in line.state_dict().items()}
+    calls: list[int] = []
+
+    def loss(step: int) -> Tensor:
+        calls.append(step)
+        return line.loss(step)
+
+    assert optimise(line, loss, schedule, tmp_path / "c.checkpoint", print)
+    assert calls == []
+    assert all(torch.equal(before[name], value) for name, value in line.state_dict().items())
+
+
+def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Line()
+    checkpoint = tmp_path / "run.checkpoint"
+    optimise(line, line.loss, Schedule(3, 0.05, warmup=1), checkpoint, print)
+    before = checkpoint.read_bytes()
+
+    def break_off(state: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module.torch, "save", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        optimise(line, line.loss, Schedule(6, 0.05, warmup=1), checkpoint, print)
+    assert checkpoint.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [checkpoint]

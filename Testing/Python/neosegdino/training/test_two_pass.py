@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from neosegdino.decoder import DecodingArms, HeadShape
+from neosegdino.spec import DecoderSpec
+from neosegdino.training.losses import dice_and_cross_entropy
+from neosegdino.training.two_pass import Decode, full_graph_step, two_pass_step
+from neosegdino.windows import WindowGrid, disassemble, full_cut
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+
+WINDOW = (8, 8, 8)
+OUTSIDE = (0.0, -10.0, -10.0)
+Step = Callable[..., tuple[Tensor, Tensor]]
+CASES = {
+    "one window": ((8, 8, 8), WindowGrid(WINDOW, (1, 1, 1), (0, 0, 0))),
+    "exact cut": ((16, 8, 24), WindowGrid(WINDOW, (2, 1, 3), (0, 0, 0))),
+    "cut with padding on all sides": ((13, 11, 18), full_cut((13, 11, 18), WINDOW)),
+    "windows that leave most of the volume out": ((20, 20, 20), WindowGrid(WINDOW, (1, 1, 1), (5, 6, 4))),
+    "windows over one corner": ((12, 12, 12), WindowGrid(WINDOW, (2, 1, 2), (-5, 7, -3))),
+    "one window wholly outside": ((8, 8, 8), WindowGrid(WINDOW, (2, 1, 1), (0, 0, 0))),
+}
+
+
+@dataclass
+class Setting:
+    """Arms above fixed tokens, and what a step needs."""
+
+    arms: DecodingArms
+    inputs: list[Tensor]
+    decode: Decode
+    grid: WindowGrid
+    target: Tensor
+
+    def gradients(self, step: Step, loss: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor, dict[str, Any]]:
+        """Loss, scores and gradients of a step from one random state."""
+        self.arms.zero_grad(set_to_none=True)
+        torch.manual_seed(3)
+        value, scores = step(self.decode, self.grid, self.target, loss, OUTSIDE)
+        return value, scores, {name: p.grad for name, p in self.arms.named_parameters()}
+
+
+def setting(
+    mode: Any,
+    shape: tuple[int, int, int],
+    grid: WindowGrid,
+    dtype: torch.dtype,
+    head: str = "stem",
+    depth: Any = "sinusoidal",
+    dropout: float = 0.3,
+) -> Setting:
+    torch.manual_seed(0)
+    options = {"linear": {}, "dpt": {"channels": 16}, "stem": {"channels": [4, 8, 8]}}[head]
+    options = options if head == "linear" else {**options, "dropout": dropout}
+    spec = DecoderSpec(head, "decoder.safetensors", depth_embedding=depth, arms=mode, options=options)
+    arms = DecodingArms(spec, HeadShape(12, 2, WINDOW, (2, 8, 2), 3), 1, len(grid)).train().to(dtype)
+    tokens = [torch.randn(len(grid), 12, 2, 8, 2, dtype=dtype) for _ in range(2)]
+    images = disassemble(torch.rand(1, *shape, dtype=dtype), grid)
+
+    def decode(position: int) -> Tensor:
+        part = slice(position, position + 1)
+        scores: Tensor = arms(position, [t[part] for t in tokens], images[part])[0]
+        return scores
+
+    return Setting(arms, [*tokens, images], decode, grid, torch.randint(0, 3, shape))
+
+
+def assert_equal_steps(made: Setting, tolerance: float) -> None:
+    loss = dice_and_cross_entropy()
+    value, scores, gradients = made.gradients(two_pass_step, loss)
+    after = torch.get_rng_state()
+    full_value, full_scores, full_gradients = made.gradients(full_graph_step, loss)
+    assert torch.equal(after, torch.get_rng_state()), "what follows would draw other random numbers"
+    assert abs(float(value - full_value)) <= tolerance * float(full_value)
+    assert torch.allclose(scores, full_scores, rtol=tolerance, atol=tolerance)
+    largest = max(float(g.abs().max()) for g in full_gradients.values() if g is not None)
+    assert largest > 1e-4
+    for name, gradient in full_gradients.items():
+        assert (gradients[name] - gradient).abs().max() <= tolerance * largest, name
+
+
+@pytest.mark.parametrize("mode", ["shared", "per-window"])
+@pytest.mark.parametrize("case", CASES)
+def test_two_passes_equal_the_full_graph_in_float64(mode: str, case: str) -> None:
+    assert_equal_steps(setting(mode, *CASES[case], torch.float64), 1e-10)
+
+
+@pytest.mark.parametrize("mode", ["shared", "per-window"])
+@pytest.mark.parametrize("case", ["exact cut", "cut with padding on all sides"])
+def test_two_passes_equal_the_full_graph_in_float32(mode: str, case: str) -> None:
+    assert_equal_steps(setting(mode, *CASES[case], torch.float32), 1e-5)
+
+
+@pytest.mark.parametrize(("head", "depth"), [("linear", "learned"), ("dpt", "sinusoidal"), ("stem", "learned")])
+def test_every_head_and_depth_embedding(head: str, depth: str) -> None:
+    made = setting("shared", *CASES["cut with padding on all sides"], torch.float64, head, depth)
+    assert_equal_steps(made, 1e-10)
+    scales = [p.grad for name, p in made.arms.named_parameters() if name.endswith("depth.scale")]
+    assert scales
+    assert all(scale is not None and scale.abs().max() > 0 for scale in scales)
+
+
+def test_without_the_random_state_dropout_would_break_the_equality(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shows that the tests above do see dropout."""
+    monkeypatch.setattr("neosegdino.training.two_pass.restore", lambda states, device: None)
+    with pytest.raises(AssertionError):
+        assert_equal_steps(setting("shared", *CASES["exact cut"], torch.float64), 1e-10)
+
+
+def test_other_losses_can_be_passed_in() -> None:
+    made = setting("shared", *CASES["windows over one corner"], torch.float64)
+
+    def loss(scores: Tensor, target: Tensor) -> Tensor:
+        return (scores.softmax(1)[:, 1:2] - (target == 1).to(scores.dtype)).square().mean().sqrt()
+
+    _, _, gradients = made.gradients(two_pass_step, loss)
+    _, _, expected = made.gradients(full_graph_step, loss)
+    for name, gradient in expected.items():
+        assert torch.allclose(gradients[name], gradient, rtol=0, atol=1e-12)
+
+
+def test_gradients_accumulate_over_volumes() -> None:
+    made = setting("shared", *CASES["exact cut"], torch.float64, dropout=0.0)
+    _, _, once = made.gradients(two_pass_step, dice_and_cross_entropy())
+    once = {name: gradient.clone() for name, gradient in once.items()}
+    two_pass_step(made.decode, made.grid, made.target, dice_and_cross_entropy(), OUTSIDE)
+    assert all(torch.allclose(p.grad, 2 * once[name]) for name, p in made.arms.named_parameters())
+
+
+def test_an_arm_whose_window_is_all_padding_learns_nothing() -> None:
+    made = setting("per-window", *CASES["one window wholly outside"], torch.float64)
+    _, _, gradients = made.gradients(two_pass_step, dice_and_cross_entropy())
+    assert all(g.abs().max() == 0 for name, g in gradients.items() if name.startswith("arms.1."))
+    assert any(g.abs().max() > 0 for name, g in gradients.items() if name.startswith("arms.0."))
+
+
+def test_results_are_detached_and_scores_are_reassembled() -> None:
+    shape, grid = CASES["windows over one corner"]
+    value, scores, _ = setting("shared", shape, grid, torch.float32).gradients(two_pass_step, dice_and_cross_entropy())
+    assert not value.requires_grad
+    assert not scores.requires_grad
+    assert scores.shape == (3, *shape)
+    assert scores[:, -1, 0, -1].tolist() == list(OUTSIDE)
+
+
+class SavedBytes:
+    """Bytes that decoding keeps for the backward pass: what lives now, and the most that lived at once."""
+
+    def __init__(self, there_anyway: list[Tensor]) -> None:
+        self.own = {t.untyped_storage().data_ptr() for t in there_anyway}
+        self.users: dict[int, int] = {}
+        self.live = self.peak = 0
+
+    def watch(self, decode: Decode) -> Decode:
+        def watched(position: int) -> Tensor:
+            with saved_tensors_hooks(lambda t: _Kept(self, t), lambda kept: kept.tensor):
+                return decode(position)
+
+        return watched
+
+
+class _Kept:
+    """One saved tensor; storages that several tensors share count once, inputs and parameters not at all."""
+
+    def __init__(self, count: SavedBytes, tensor: Tensor) -> None:
+        self.count, self.tensor = count, tensor
+        storage = tensor.untyped_storage()
+        self.place, self.size = storage.data_ptr(), storage.nbytes()
+        if self.place not in count.own:
+            self._change(+1)
+
+    def __del__(self) -> None:
+        if self.place not in self.count.own:
+            self._change(-1)
+
+    def _change(self, by: int) -> None:
+        users = self.count.users.get(self.place, 0)
+        if users == 0 or users + by == 0:
+            self.count.live += by * self.size
+            self.count.peak = max(self.count.peak, self.count.live)
+        self.count.users[self.place] = users + by
+
+
+def peak_bytes(step: Step, counts: tuple[int, int, int]) -> int:
+    shape = (8 * counts[0], 8 * counts[1], 8 * counts[2])
+    made = setting("shared", shape, WindowGrid(WINDOW, counts, (0, 0, 0)), torch.float32)
+    saved = SavedBytes([*made.arms.parameters(), *made.inputs])
+    step(saved.watch(made.decode), made.grid, made.target, dice_and_cross_entropy(), OUTSIDE)
+    assert saved.live == 0, "something of the backward pass was kept"
+    return saved.peak
+
+
+def test_activation_memory_is_that_of_one_window() -> None:
+    one, *more = [peak_bytes(two_pass_step, counts) for counts in ((1, 1, 1), (2, 2, 2), (3, 3, 3), (4, 4, 4))]
+    assert one > 10_000
+    assert all(abs(peak - one) <= 0.05 * one for peak in more), (one, more)
+    full = [peak_bytes(full_graph_step, counts) for counts in ((1, 1, 1), (3, 3, 3))]
+    assert full[0] == pytest.approx(one, rel=0.05)
+    assert full[1] == pytest.approx(27 * one, rel=0.1)

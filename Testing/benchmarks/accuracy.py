@@ -1,0 +1,80 @@
+"""What the shipped bundle does on real images: Dice on an adult's T1 shown at newborn size, volumes on infants.
+
+    python Testing/benchmarks/accuracy.py --adult test_scan.npz --infants FOLDER
+
+`test_scan.npz` is VoxelMorph's test scan (an adult T1 of 160x192x224 voxels with FreeSurfer labels); the folder holds
+NIfTI images of infants, which have no labels: of them the volumes, and where a T1w and a T2w of one name are there,
+the agreement of the two answers are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from neosegdino.bundle_store import find_bundle
+from neosegdino.segment import Segmentation, segment
+from neosegdino.volume import Volume, load_volume
+from numpy.typing import NDArray
+
+NEWBORN_VOXEL_MM = 0.7
+"""An adult brain of 1 mm voxels shown with these has about a newborn's size."""
+LEFT, RIGHT = 17, 53
+"""FreeSurfer's labels of the hippocampi."""
+
+
+def adult_at_newborn_size(path: Path) -> tuple[Volume, NDArray[np.uint8]]:
+    """VoxelMorph's test scan with newborn voxels, and its hippocampi as 1 (left) and 2 (right).
+
+    The file has no header; its axes run to the left, downwards and forwards.
+    """
+    with np.load(path) as scan:
+        image, labels = scan["vol"].astype(np.float32), scan["seg"]
+    directions = np.array([[-1, 0, 0], [0, 0, 1], [0, -1, 0]]) * NEWBORN_VOXEL_MM
+    affine = np.eye(4)
+    affine[:3, :3] = directions
+    affine[:3, 3] = -directions @ (np.array(image.shape) - 1) / 2
+    return Volume(image, affine, path.name), ((labels == LEFT) + 2 * (labels == RIGHT)).astype(np.uint8)
+
+
+def dice(found: NDArray[np.uint8], truth: NDArray[np.uint8]) -> tuple[float, float]:
+    """Dice of left and right."""
+    left, right = (
+        2 * np.count_nonzero((found == side) & (truth == side)) / (np.sum(found == side) + np.sum(truth == side))
+        for side in (1, 2)
+    )
+    return float(left), float(right)
+
+
+def millilitres(result: Segmentation) -> str:
+    rows = result.report["hippocampus"]
+    return ", ".join(f"{row['side']} {row['volume_ml']:.2f} ml (confidence {row['confidence']:.2f})" for row in rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--adult", type=Path)
+    parser.add_argument("--infants", type=Path)
+    arguments = parser.parse_args()
+    bundle = find_bundle(None)
+    print(f"bundle {bundle.spec.name} {bundle.spec.version}")
+    if arguments.adult:
+        volume, truth = adult_at_newborn_size(arguments.adult)
+        left, right = dice(segment(volume, bundle).labels, truth)
+        print(f"{volume.source}, one adult at {NEWBORN_VOXEL_MM} mm: Dice left {left:.3f}, right {right:.3f}")
+    answers = {}
+    for path in sorted(arguments.infants.glob("*.nii.gz")) if arguments.infants else []:
+        result = segment(load_volume(path), bundle)
+        answers[path.name] = result
+        print(f"{path.name}: {millilitres(result)}")
+        for warning in result.report["warnings"]:
+            print(f"    {warning}")
+    for name, result in answers.items():
+        if other := answers.get(name.replace("T1w", "T2w")) if "T1w" in name else None:
+            left, right = dice(other.labels, result.labels)
+            print(f"{name} against T2w of the same infant: Dice left {left:.3f}, right {right:.3f}")
+
+
+if __name__ == "__main__":
+    main()

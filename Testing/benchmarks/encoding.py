@@ -1,0 +1,124 @@
+"""Encoding speed of the frozen ViT: slices per second, and the share of the device's own matrix rate.
+
+    python Testing/benchmarks/encoding.py [--device cuda] [--json FILE]
+
+One window of the shipped bundle goes through its encoder and through ViT-B (vit_base_patch16_dinov3, random weights) in
+the way that segmenting does it: chunks of slices, on a GPU in bfloat16. Plain eager float32 over the whole window at
+once is the baseline. The matrix rate is that of one large product in the type that the device is used with. The bar is
+for a GPU.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import figures
+from figures import Figure
+
+if TYPE_CHECKING:
+    import torch
+    from neosegdino.encoder import SliceEncoder
+
+REPEATS = {"cpu": 2, "cuda": 20}
+MATRIX = {"cpu": 2048, "cuda": 8192}
+BASE = "vit_base_patch16_dinov3"
+SHARE = 60
+
+
+def rounds(work: Callable[[], object], device: torch.device) -> list[float]:
+    """Seconds of each call after one that is not counted."""
+    import torch
+
+    def wait() -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    taken = []
+    for _ in range(1 + REPEATS[device.type]):
+        wait()
+        began = time.perf_counter()
+        work()
+        wait()
+        taken.append(time.perf_counter() - began)
+    return taken[1:]
+
+
+def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """Measured TFLOP/s of one large matrix product."""
+    import torch
+
+    size = MATRIX[device.type]
+    left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    return 2e-12 * size**3 / min(rounds(lambda: left @ right, device))
+
+
+def work_per_slice(encoder: SliceEncoder) -> float:
+    """TFLOP that one slice takes; counted on the CPU with attention in its parts, which the counter knows."""
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+    from torch.utils.flop_counter import FlopCounterMode
+
+    window = torch.rand(1, 1, *encoder.window)
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+        encoder.encode_slices(encoder.slices(window)[:1])
+    return counter.get_total_flops() / 1e12
+
+
+def speeds(name: str, encoder: SliceEncoder, device: torch.device, rate: float) -> list[Figure]:
+    """Figures of one encoder."""
+    import torch
+    from neosegdino.inference import CHUNK
+
+    work = work_per_slice(encoder)
+    encoder.backbone.to(device)
+    window = torch.rand(1, 1, *encoder.window, device=device)
+
+    def as_used() -> None:
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            encoder(window, CHUNK[device.type])
+
+    ways = {"as used": as_used, "eager float32": lambda: encoder(window, encoder.depth)}
+    taken = {way: rounds(run, device) for way, run in ways.items()}
+    rows = [
+        figures.plain(f"{name}, {way}", [encoder.depth / seconds for seconds in times], "slices/s")
+        for way, times in taken.items()
+    ]
+    shares = [100 * encoder.depth * work / seconds / rate for seconds in taken["as used"]]
+    label = f"{name}, as used: share of the matrix rate"
+    judged = name == BASE and device.type == "cuda"
+    return [*rows, figures.at_least(label, shares, "%", SHARE) if judged else figures.plain(label, shares, "%")]
+
+
+def main() -> None:
+    benchmark = figures.Benchmark(__doc__ or "")
+    benchmark.parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    arguments = benchmark.parser.parse_args()
+    import msgspec
+    import torch
+    from neosegdino.backbone import create_backbone
+    from neosegdino.bundle_store import find_bundle
+    from neosegdino.encoder import SliceEncoder
+
+    torch.set_num_threads(figures.CORES)
+    device = torch.device(arguments.device)
+    spec = find_bundle(None).spec
+    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    rate = matrix_rate(device, dtype)
+    kind = str(dtype).removeprefix("torch.")
+    rows = [figures.plain(f"matrix rate, {kind}", [rate], "TFLOP/s")]
+    for name in (spec.encoder.architecture, BASE):
+        encoder_spec = msgspec.structs.replace(spec.encoder, architecture=name)
+        encoder = SliceEncoder(encoder_spec, create_backbone(encoder_spec), spec.windows.size)
+        rows += speeds(name, encoder, device, rate)
+    size = "x".join(map(str, spec.windows.size))
+    card = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    benchmark.finish(
+        f"one window of {size} voxels, upsampled {spec.encoder.upsampling} times", rows, arguments.json, card
+    )
+
+
+if __name__ == "__main__":
+    main()
