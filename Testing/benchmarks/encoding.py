@@ -2,10 +2,10 @@
 
     python Testing/benchmarks/encoding.py [--device cuda] [--json FILE]
 
-One window of the shipped bundle goes through its encoder and through ViT-B (vit_base_patch16_dinov3, random weights) in
-the way that segmenting does it: chunks of slices, on a GPU in bfloat16. Plain eager float32 over the whole window at
-once is the baseline. The matrix rate is that of one large product in the type that the device is used with. The bar is
-for a GPU.
+A window of the shipped bundle, on a CPU a part of it, goes through its encoder and through ViT-B
+(vit_base_patch16_dinov3, random weights) in the way that segmenting does it: chunks of slices, on a GPU in bfloat16.
+Plain eager float32 over the whole window at once is the baseline. The matrix rate is that of one large product in the
+type that the device is used with. The bar is for a GPU.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from neosegdino.encoder import SliceEncoder
 
 REPEATS = {"cpu": 2, "cuda": 20}
+SLICES = {"cpu": 8, "cuda": 64}
+"""Depth of the window at most: ViT-B takes half a second a slice on two cores."""
 MATRIX = {"cpu": 2048, "cuda": 8192}
 BASE = "vit_base_patch16_dinov3"
 SHARE = 60
@@ -100,20 +102,23 @@ def main() -> None:
     import torch
     from neosegdino.backbone import create_backbone
     from neosegdino.bundle_store import find_bundle
-    from neosegdino.encoder import SliceEncoder
+    from neosegdino.encoder import SliceEncoder, slice_axis
 
     torch.set_num_threads(figures.CORES)
     device = torch.device(arguments.device)
     spec = find_bundle(None).spec
+    axis = slice_axis(spec.encoder)
+    x, y, z = (min(n, SLICES[device.type]) if at == axis else n for at, n in enumerate(spec.windows.size))
+    window = (x, y, z)
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     rate = matrix_rate(device, dtype)
     kind = str(dtype).removeprefix("torch.")
     rows = [figures.plain(f"matrix rate, {kind}", [rate], "TFLOP/s")]
     for name in (spec.encoder.architecture, BASE):
         encoder_spec = msgspec.structs.replace(spec.encoder, architecture=name)
-        encoder = SliceEncoder(encoder_spec, create_backbone(encoder_spec), spec.windows.size)
+        encoder = SliceEncoder(encoder_spec, create_backbone(encoder_spec), window)
         rows += speeds(name, encoder, device, rate)
-    size = "x".join(map(str, spec.windows.size))
+    size = "x".join(map(str, window))
     card = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
     benchmark.finish(
         f"one window of {size} voxels, upsampled {spec.encoder.upsampling} times", rows, arguments.json, card

@@ -163,8 +163,12 @@ def in_fresh_processes(script: str, repeats: int) -> list[dict[str, Any]]:
 
 
 def _command() -> str:
-    """Script and arguments without the folders of this machine."""
-    return " ".join(Path(part).name for part in sys.argv)
+    """Script and arguments, without the JSON file and the folders of this machine."""
+    parts = [Path(part).name for part in sys.argv]
+    if "--json" in parts:
+        at = parts.index("--json")
+        del parts[at : at + 2]
+    return " ".join(parts)
 
 
 def _use_few_cores() -> None:

@@ -138,8 +138,8 @@ def process_peak(name: str) -> float:
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     step.run(methods()[name])
     lines = Path("/proc/self/status").read_text().splitlines()
-    peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-    return (peak * 1024 - before) / MIB
+    peak = next(float(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    return float(peak * 1024 - before) / MIB
 
 
 def process_peaks() -> list[Figure]:

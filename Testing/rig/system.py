@@ -27,6 +27,7 @@ LIBRARIES = {
     "libX11.so.6": "libx11-6",
     "libXrender.so.1": "libxrender1",
     "libXext.so.6": "libxext6",
+    "libXcursor.so.1": "libxcursor1",
 }
 # Software rendering for machines without a graphics card: a driver that libEGL loads.
 EGL_DRIVER = "libEGL_mesa.so.0"

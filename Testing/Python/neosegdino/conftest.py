@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import phantom
 import pytest
-import torch
 from neosegdino.geometry import Grid
 from neosegdino.volume import Volume
 
@@ -36,6 +35,8 @@ def head_volume() -> Callable[[Grid], Volume]:
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """For networks so small that sharing their work costs more than it saves."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

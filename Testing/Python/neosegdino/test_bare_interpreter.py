@@ -75,7 +75,8 @@ def test_every_module_of_the_package_loads_without_slicer() -> None:
 
 
 def test_help_is_printed_without_anything_heavy() -> None:
-    then = "from click.testing import CliRunner\nprint(CliRunner().invoke(sys.modules['neosegdino.cli'].main, ['--help']).output)"
+    then = "from click.testing import CliRunner\nfrom neosegdino.cli import main\n"
+    then += "print(CliRunner().invoke(main, ['--help']).output)"
     assert "segment" in run(("neosegdino.cli",), SLICER + HEAVY, then)
 
 

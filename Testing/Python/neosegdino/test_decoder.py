@@ -109,7 +109,7 @@ def test_unknown_head_names_the_known_ones() -> None:
 
 
 def test_unknown_option_is_named() -> None:
-    with pytest.raises(BundleError, match="'linear'.*width"):
+    with pytest.raises(BundleError, match=r"'linear'.*width"):
         create_head("linear", SHAPE, width=3)
 
 

@@ -90,10 +90,10 @@ def test_weights_of_another_arm_are_named(tiny: Path) -> None:
     state.pop("arms.0.head.score.bias")
     replace_weights(tiny, "locator.safetensors", state)
     with pytest.raises(
-        BundleError, match="locator.safetensors of the bundle tiny do not fit the decoding arm 'linear'"
-    ) as e:
+        BundleError, match=r"locator\.safetensors of the bundle tiny do not fit the decoding arm 'linear'"
+    ) as caught:
         load_models(load_bundle(tiny), CPU)
-    assert "arms.0.head.score.bias" in e.value.message
+    assert "arms.0.head.score.bias" in caught.value.message
 
 
 def test_an_unknown_arm_is_named(tiny: Path) -> None:
