@@ -61,6 +61,18 @@ class DependencyError(NeoSegDINOError):
     exit_code = 8
 
 
+class CaseError(NeoSegDINOError):
+    """Cases for training or evaluation are missing, do not fit together, or are too few."""
+
+    exit_code = 9
+
+
+class TrainingError(NeoSegDINOError):
+    """A training run cannot be started, gone on with or finished; its last good checkpoint is kept."""
+
+    exit_code = 10
+
+
 class Cancelled(NeoSegDINOError):
     """The user cancelled; nothing was written."""
 

@@ -24,6 +24,8 @@ Exit codes:
   6    the device is absent, unusable or out of memory
   7    a result cannot be written
   8    a Python package is missing or does not load
+  9    cases for training or evaluation are missing, do not fit together, or are too few
+  10   a training run cannot be started, gone on with or finished
   130  cancelled
 With several inputs the code is that of the last error."""
 

@@ -1,1 +1,1 @@
-"""Training: the exact two-pass step, and the recipe of the starter bundle."""
+"""Training: the exact two-pass step, fine-tuning on cases, and the recipe of the starter bundle."""

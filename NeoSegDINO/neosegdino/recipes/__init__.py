@@ -1,0 +1,1 @@
+"""Whole experiments on published data sets, for those who hold the data."""
