@@ -61,14 +61,24 @@ class Bundle:
         BundleError
             The file is not listed, missing or damaged.
         """
+        tensors = self.stored(name)
+        return {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in tensors.items()}
+
+    def stored(self, name: str) -> dict[str, Tensor]:
+        """Read tensors from a listed safetensors file in the types that it has.
+
+        Raises
+        ------
+        BundleError
+            The file is not listed, missing or damaged.
+        """
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         try:
-            tensors = load_file(self.path(name))
+            return load_file(self.path(name))
         except (SafetensorError, OSError) as error:
             raise BundleError(f"{self.folder}: {name} cannot be read: {error}.", "Install the bundle again.") from error
-        return {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in tensors.items()}
 
 
 def load_bundle(folder: str | Path, *, verify: bool = True) -> Bundle:

@@ -13,7 +13,7 @@ from neosegdino.spec import BundleSpec
 
 MANIFEST = "bundle.json"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_SUFFIXES = frozenset({".safetensors", ".json", ".md", ".txt", ".png"})
+_SUFFIXES = frozenset({".safetensors", ".json", ".md", ".txt", ".png", ".csv"})
 _DEBRIS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 """Written into any folder by file managers; harmless and ignored."""
 _ANEW = "Get the bundle again from its source."

@@ -77,3 +77,9 @@ class Cancelled(NeoSegDINOError):
     """The user cancelled; nothing was written."""
 
     exit_code = 130
+
+
+class Paused(Cancelled):
+    """The user asked a training run to pause; it can be gone on with."""
+
+    exit_code = 0

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ from neosegdino.model import WindowModel, rescale_windows
 from neosegdino.progress import Progress
 from neosegdino.spec import BundleSpec
 from neosegdino.windows import WindowGrid, disassemble, reassemble
+
+Answer = TypeVar("Answer")
 
 CHUNK = {"cpu": 8, "mps": 16, "cuda": 128}
 """Slices encoded at a time."""
@@ -106,11 +109,17 @@ def probabilities(model: WindowModel, position: int, window: Tensor, run: Run, t
             scores: Tensor = model.arms(position, tokens, window)
         return (scores[0].float() / temperature).softmax(dim=0)
 
-    return _with_less_memory(work, run)
+    return with_less_memory(work, run)
 
 
-def _with_less_memory(work: Callable[[int], Tensor], run: Run) -> Tensor:
-    """Run a piece of work; where the card's memory does not suffice, with half as many slices at a time, and say so."""
+def with_less_memory(work: Callable[[int], Answer], run: Run) -> Answer:
+    """Run a piece of work; where the card's memory does not suffice, with half as many slices at a time, and say so.
+
+    Raises
+    ------
+    DeviceError
+        One slice is too much already.
+    """
     while True:
         try:
             return work(run.chunk)

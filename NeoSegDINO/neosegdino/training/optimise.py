@@ -39,7 +39,7 @@ class Schedule:
     def rate_at(self, step: int) -> float:
         """Learning rate of a step."""
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
-        return self.rate * min(1.0, (step + 1) / self.warmup) * cosine
+        return self.rate * min(1.0, (step + 1) / max(1, self.warmup)) * cosine
 
 
 def optimise(
