@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import slicer
 import vtk
-from NeoSegDINOLib.choices import Device, Windows
+from NeoSegDINOLib.choices import Arms, Device, FinetuneWindows, Windows
+from NeoSegDINOLib.finetune_tab import FinetuneTab
 from NeoSegDINOLib.job import ProgressUpdate, Request
 from NeoSegDINOLib.nodes import image_of
 from NeoSegDINOLib.run import SegmentationRun
@@ -18,7 +20,7 @@ from NeoSegDINOLib.segment_tab import SegmentTab
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.parameterNodeWrapper import parameterNodeWrapper
+from slicer.parameterNodeWrapper import Decimals, SingleStep, WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
@@ -26,6 +28,9 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
+
+if TYPE_CHECKING:
+    from NeoSegDINOLib.finetune_run import FinetuneRun
 
 HOMEPAGE = "https://github.com/neosegdino/NeoSegDINO"
 
@@ -68,6 +73,19 @@ class NeoSegDINOParameterNode:
         How the volume is covered.
     device : Device
         Where the model runs.
+    finetuneFolder : str
+        Folder of the fine-tuning run; empty for none.
+    finetuneBundle : str
+        Name of the bundle to start from; empty for the default one.
+    finetuneCounts : str
+        Windows per axis, as three numbers; empty for the whole volume.
+    finetuneLeaveOutBad : bool
+        Whether bad cases are left out.
+    finetuneShowLook : bool
+        Whether a validation case is shown in the slice views.
+    finetuneName, finetuneWindows, finetuneArms, finetuneEpochs, finetuneViews, finetuneValidation, finetuneRate, \
+    finetunePatience, finetuneSeed, finetuneFromScratch, finetuneDevice
+        Settings of the same names in `neosegdino.training.settings`, whose defaults these are.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
@@ -75,6 +93,22 @@ class NeoSegDINOParameterNode:
     bundle: str = ""
     windows: Windows = Windows.located
     device: Device = Device.auto
+    finetuneFolder: str = ""
+    finetuneName: str = "fine-tuned"
+    finetuneBundle: str = ""
+    finetuneWindows: FinetuneWindows = FinetuneWindows.located
+    finetuneCounts: str = ""
+    finetuneArms: Arms = Arms.shared
+    finetuneEpochs: Annotated[int, WithinRange(1, 10000)] = 40
+    finetuneViews: Annotated[int, WithinRange(0, 1000)] = 8
+    finetuneValidation: Annotated[float, WithinRange(0.0, 0.9), Decimals(2), SingleStep(0.05)] = 0.2
+    finetuneRate: Annotated[float, WithinRange(0.000001, 1.0), Decimals(6), SingleStep(0.0001)] = 0.0005
+    finetunePatience: Annotated[int, WithinRange(1, 10000)] = 10
+    finetuneSeed: Annotated[int, WithinRange(0, 1000000)] = 1
+    finetuneFromScratch: bool = False
+    finetuneDevice: Device = Device.auto
+    finetuneLeaveOutBad: bool = False
+    finetuneShowLook: bool = False
 
 
 class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -96,6 +130,7 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         form.setMRMLScene(slicer.mrmlScene)
         self.logic = NeoSegDINOLogic()
         self.segmentTab = SegmentTab(self.ui, self.logic)
+        self.finetuneTab = FinetuneTab(self.ui, self.onModelInstalled)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
@@ -104,8 +139,9 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.initializeParameterNode()
 
     def cleanup(self) -> None:
-        """End a running job and let go of the scene (when the panel is destroyed)."""
+        """End a running segmentation and let go of the scene (when the panel is destroyed); fine-tuning goes on."""
         self.segmentTab.close()
+        self.finetuneTab.close()
         self.setParameterNode(None)
         self.removeObservers()
 
@@ -145,10 +181,20 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
             self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
         self.segmentTab.set_parameters(parameterNode)
+        self.finetuneTab.set_parameters(parameterNode)
 
     def onParametersModified(self, _caller: Any = None, _event: Any = None) -> None:
         """Show what has changed."""
         self.segmentTab.update()
+        self.finetuneTab.update()
+
+    def onModelInstalled(self, name: str) -> None:
+        """Choose a fine-tuned model for segmenting, and show that tab."""
+        self.segmentTab.show_bundles()
+        if self._parameterNode:
+            self._parameterNode.bundle = name
+            self.segmentTab.update()
+        self.ui.tabWidget.currentIndex = 0
 
 
 class NeoSegDINOLogic(ScriptedLoadableModuleLogic):
@@ -210,6 +256,61 @@ class NeoSegDINOLogic(ScriptedLoadableModuleLogic):
         request = Request(image_of(volumeNode), bundle or "", windows, device)
         run = SegmentationRun(volumeNode, segmentationNode, request, onProgress, onFinished)
         run.start()
+        return run.wait() if wait else run
+
+    def finetune(
+        self,
+        cases: str | Path | Sequence[Any],
+        out: str | Path,
+        *,
+        leaveOutBad: bool = False,
+        wait: bool = True,
+        onProgress: Callable[[FinetuneRun], None] | None = None,
+        onFinished: Callable[[FinetuneRun], None] | None = None,
+        **settings: Any,
+    ) -> Any:
+        """Fine-tune a model on cases in a worker process that outlives Slicer.
+
+        Parameters
+        ----------
+        cases : path, or sequence of tuple
+            A CSV table, a BIDS folder or a folder of pairs; or pairs of a volume and a segmentation or labelmap, by
+            node or by file. A third entry of a pair names the sides:
+            ``{"left": "segment or value", "right": ...}``; without it they are guessed from the names.
+        out : str or Path
+            The run's folder. Pairs of nodes are copied into it.
+        leaveOutBad : bool, optional
+            Train on the good cases if others cannot be used; by default they end the run before it begins.
+        wait : bool, optional
+            Wait for the end; the window stays alive meanwhile.
+        onProgress, onFinished : callable, optional
+            Called with the run whenever it has gone on, and once when its worker has ended.
+        **settings
+            Fields of `neosegdino.training.settings.FinetuneSettings`, such as ``epochs=20``.
+
+        Returns
+        -------
+        str or FinetuneRun
+            Folder of the finished bundle, or without waiting the run, which has ``pause()``, ``cancel()``,
+            ``resume()``, ``state`` and ``status``.
+
+        Raises
+        ------
+        NeoSegDINOError
+            If cases or settings do not suit, a run is at work already or packages are missing; with ``wait`` also
+            if the run fails.
+
+        Examples
+        --------
+        >>> pairs = [(getNode("T2w"), getNode("Hippocampi")), (getNode("T2w_2"), getNode("Hippocampi_2"))]
+        >>> bundle = NeoSegDINOLogic().finetune(pairs, "D:/runs/first", epochs=20)
+        >>> NeoSegDINOLogic().segment(getNode("T2w_3"), bundle=bundle)
+        """
+        from NeoSegDINOLib.console_run import start_run
+        from NeoSegDINOLib.install import ensure_packages
+
+        ensure_packages(training=True)
+        run = start_run(cases, Path(out), settings, leaveOutBad, onProgress, onFinished)
         return run.wait() if wait else run
 
 

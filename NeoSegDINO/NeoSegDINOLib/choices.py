@@ -34,3 +34,28 @@ class Device(enum.Enum):
             Device.cuda: _("Graphics card (CUDA)"),
             Device.mps: _("Graphics of a Mac (MPS)"),
         }[self]
+
+
+class FinetuneWindows(enum.Enum):
+    """What is trained on (``--windows``)."""
+
+    located = "located"
+    all = "all"
+
+    def label(self) -> str:
+        """Text of the combo box."""
+        return {
+            FinetuneWindows.located: _("One, over both hippocampi"),
+            FinetuneWindows.all: _("Several, side by side"),
+        }[self]
+
+
+class Arms(enum.Enum):
+    """Decoding arms (``--arms``)."""
+
+    shared = "shared"
+    per_window = "per-window"
+
+    def label(self) -> str:
+        """Text of the combo box."""
+        return {Arms.shared: _("One for all windows"), Arms.per_window: _("One per window")}[self]

@@ -1,7 +1,7 @@
 """Python packages, installed at the point of use and only with the user's consent.
 
-torch and torchvision come from the PyTorch extension, timm without its dependencies (it would ask pip for torch),
-and whatever is installed already is held at its version, so that pip cannot change Slicer's own packages.
+torch and torchvision come from the PyTorch extension, timm and monai without their dependencies (they would ask pip
+for torch), and whatever is installed already is held at its version, so that pip cannot change Slicer's own packages.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from neosegdino.errors import DependencyError
 from packaging.requirements import Requirement
 from slicer.i18n import tr as _
 
-REQUIREMENTS = Path(__file__).resolve().parent.parent / "Resources" / "requirements.txt"
+RESOURCES = Path(__file__).resolve().parent.parent / "Resources"
+REQUIREMENTS = RESOURCES / "requirements.txt"
+TRAINING_REQUIREMENTS = RESOURCES / "requirements-training.txt"
 REQUESTER = "NeoSegDINO"
 TORCH = (Requirement("torch>=2.4,<3"), Requirement("torchvision>=0.19,<1"))
-WITHOUT_DEPENDENCIES = ("timm",)
+WITHOUT_DEPENDENCIES = ("timm", "monai")
 
 
 def load_requirements(path: Path = REQUIREMENTS) -> list[Requirement]:
@@ -45,25 +47,28 @@ def _version(distribution: importlib.metadata.Distribution) -> str:
     return str(email.message_from_string(text.partition("\n\n")[0])["Version"])
 
 
-def missing_packages() -> list[Requirement]:
-    """List the packages that a segmentation needs and Slicer's Python lacks."""
-    return [requirement for requirement in (*TORCH, *load_requirements()) if not is_satisfied(requirement)]
+def missing_packages(*, training: bool = False) -> list[Requirement]:
+    """List the packages that a segmentation, or also a training, needs and Slicer's Python lacks."""
+    more = load_requirements(TRAINING_REQUIREMENTS) if training else []
+    return [requirement for requirement in (*TORCH, *load_requirements(), *more) if not is_satisfied(requirement)]
 
 
-def ensure_packages(ask: bool = True) -> None:
+def ensure_packages(ask: bool = True, *, training: bool = False) -> None:
     """Install what is missing.
 
     Parameters
     ----------
     ask : bool, optional
         Ask the user first. Without asking, packages are installed in Slicer's testing mode too.
+    training : bool, optional
+        Whether the packages that only training needs are wanted too.
 
     Raises
     ------
     DependencyError
         If the user declines, the PyTorch extension is missing, or an installation fails.
     """
-    missing = missing_packages()
+    missing = missing_packages(training=training)
     if not missing:
         return
     names = ", ".join(requirement.name for requirement in missing)
@@ -81,7 +86,7 @@ def ensure_packages(ask: bool = True) -> None:
         )
     _install(missing)
     importlib.invalidate_caches()
-    left = ", ".join(str(requirement) for requirement in missing_packages())
+    left = ", ".join(str(requirement) for requirement in missing_packages(training=training))
     if left:
         raise DependencyError(
             _("These Python packages are still missing: {names}.").format(names=left),
@@ -93,7 +98,7 @@ def _consent(missing: list[Requirement]) -> bool:
     return bool(
         slicer.util.confirmOkCancelDisplay(
             _(
-                "Segmenting needs {count} Python packages that Slicer does not have yet. They are downloaded once, "
+                "NeoSegDINO needs {count} Python packages that Slicer does not have yet. They are downloaded once, "
                 "which can take some minutes. Packages that Slicer has are not changed.\n\nInstall them now?"
             ).format(count=len(missing)),
             _("NeoSegDINO: install Python packages"),

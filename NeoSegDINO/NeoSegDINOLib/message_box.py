@@ -41,6 +41,10 @@ class MessageBox:
         """Show an error with its remedy, and offer the log."""
         self._show(error_in_words(error), qt.QStyle.SP_MessageBoxWarning, log)
 
+    def show_warning(self, text: str, log: str) -> None:
+        """Show a warning, and offer the log."""
+        self._show(text, qt.QStyle.SP_MessageBoxWarning, log)
+
     def on_copy_log(self) -> None:
         """Put the log on the clipboard."""
         slicer.app.clipboard().setText(self._log)

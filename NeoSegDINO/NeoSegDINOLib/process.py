@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 PACKAGE_PARENT = Path(__file__).resolve().parent.parent
 """Folder that holds the package ``neosegdino``."""
@@ -16,6 +16,11 @@ PACKAGE_PARENT = Path(__file__).resolve().parent.parent
 def worker_program() -> list[str]:
     """Start of the worker's command line: Slicer's Python (this very interpreter outside Slicer) and the package."""
     return [shutil.which("PythonSlicer") or sys.executable, "-m", "neosegdino"]
+
+
+def worker_command(arguments: list[str]) -> list[str]:
+    """Whole command line of the worker."""
+    return [*worker_program(), *arguments]
 
 
 def start_worker(arguments: list[str], folder: Path, errors: IO[bytes]) -> subprocess.Popen[str]:
@@ -31,9 +36,9 @@ def start_worker(arguments: list[str], folder: Path, errors: IO[bytes]) -> subpr
         Where the worker's standard error goes; its standard output is a pipe of JSON lines.
     """
     return subprocess.Popen(
-        [*worker_program(), *arguments],
+        worker_command(arguments),
         cwd=folder,
-        env=_environment(),
+        env=worker_environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=errors,
@@ -43,14 +48,18 @@ def start_worker(arguments: list[str], folder: Path, errors: IO[bytes]) -> subpr
     )
 
 
-def end_tree(process: subprocess.Popen[str]) -> None:
-    """Kill a process and all that it started; does not wait for their end."""
+def end_tree(process: subprocess.Popen[Any]) -> None:
+    """Kill a process of ours and all that it started; does not wait for their end."""
+    if process.poll() is None:
+        kill_tree(process.pid)
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process, by its number, and all that it started; does not wait for their end."""
     import psutil
 
-    if process.poll() is not None:
-        return
     try:
-        root = psutil.Process(process.pid)
+        root = psutil.Process(pid)
         root.suspend()  # so that it starts nothing new while its children are listed
         tree = [*root.children(recursive=True), root]
     except psutil.NoSuchProcess:
@@ -62,7 +71,8 @@ def end_tree(process: subprocess.Popen[str]) -> None:
             continue
 
 
-def _environment() -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
+    """Environment in which the worker finds the package, and nothing in its working folder."""
     environment = dict(os.environ)
     paths = [str(PACKAGE_PARENT), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)

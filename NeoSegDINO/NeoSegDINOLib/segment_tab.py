@@ -11,7 +11,7 @@ from neosegdino.errors import Cancelled, NeoSegDINOError
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
-from NeoSegDINOLib.bundles import bundle_choices
+from NeoSegDINOLib.bundle_combo import BundleCombo
 from NeoSegDINOLib.job import ProgressUpdate
 from NeoSegDINOLib.message_box import MessageBox
 from NeoSegDINOLib.nodes import why_not
@@ -38,13 +38,12 @@ class SegmentTab(VTKObservationMixin):
         self._logic = logic
         self._parameters: Any = None
         self._run: SegmentationRun | None = None
-        self._bundles: list[str] = []
+        self._bundles = BundleCombo(ui.bundleComboBox, self.on_bundle_chosen)
         self._message = MessageBox(ui)
         header = ui.resultTable.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.Stretch)
         ui.segmentButton.connect("clicked(bool)", self.on_segment)
         ui.cancelButton.connect("clicked(bool)", self.on_cancel)
-        ui.bundleComboBox.connect("currentIndexChanged(int)", self.on_bundle_chosen)
         self._show_progress(None)
 
     @property
@@ -72,14 +71,7 @@ class SegmentTab(VTKObservationMixin):
 
     def show_bundles(self) -> None:
         """Fill the combo box with the bundles that are installed."""
-        choices = bundle_choices()
-        combo = self._ui.bundleComboBox
-        blocked = combo.blockSignals(True)
-        combo.clear()
-        for _name, title in choices:
-            combo.addItem(title)
-        combo.blockSignals(blocked)
-        self._bundles = [name for name, _title in choices]
+        self._bundles.fill()
 
     def update(self) -> None:
         """Show what the parameter node says: bundle, result, and whether a run is possible."""
@@ -92,10 +84,10 @@ class SegmentTab(VTKObservationMixin):
         self._ui.segmentButton.enabled = reason is None
         self._ui.segmentButton.toolTip = reason or _("Find both hippocampi in the input volume.")
 
-    def on_bundle_chosen(self, index: int) -> None:
+    def on_bundle_chosen(self, name: str) -> None:
         """Keep the chosen bundle."""
-        if self._parameters is not None and 0 <= index < len(self._bundles):
-            self._parameters.bundle = self._bundles[index]
+        if self._parameters is not None:
+            self._parameters.bundle = name
 
     def on_segment(self) -> None:
         """Start a run; what hinders it is said in the panel."""
@@ -183,14 +175,8 @@ class SegmentTab(VTKObservationMixin):
             ui.stageLabel.text = progress_in_words(progress.stage, progress.remaining_s)
 
     def _show_bundle(self) -> None:
-        combo = self._ui.bundleComboBox
-        name = self._parameters.bundle
-        known = name in self._bundles
-        blocked = combo.blockSignals(True)
-        combo.currentIndex = self._bundles.index(name) if known else 0
-        combo.blockSignals(blocked)
-        if not known:  # a scene from a computer with more bundles
-            self._parameters.bundle = self._bundles[0]
+        if not self._bundles.show(self._parameters.bundle):  # a scene from a computer with more bundles
+            self._parameters.bundle = self._bundles.default
 
     def _show_result(self) -> None:
         report = report_of(self._parameters.segmentation)

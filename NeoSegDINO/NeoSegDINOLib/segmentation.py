@@ -63,10 +63,7 @@ def show_segmentation(
         alone = {segment_id(box.class_spec) for box in boxes}.issuperset(node.GetSegmentation().GetSegmentIDs())
         if alone:
             node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
-        geometry = _geometry(node, volume_node)
-        with slicer.util.NodeModify(node):
-            for box in boxes:
-                _set_segment(node, box.class_spec, _labelmap(box, geometry))
+        fill_segments(node, volume_node, boxes)
         if alone:  # labelmaps on other grids would be resampled
             node.GetSegmentation().CollapseBinaryLabelmaps(False)
         node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
@@ -74,6 +71,14 @@ def show_segmentation(
         _display(node, [segment_id(box.class_spec) for box in boxes])
         undo.pop_all()
     return node
+
+
+def fill_segments(node: Node, volume_node: Node, boxes: Sequence[LabelBox]) -> None:
+    """Put the voxels of each class, on the volume node's grid, into its segment; other segments stay as they are."""
+    geometry = _geometry(node, volume_node)
+    with slicer.util.NodeModify(node):
+        for box in boxes:
+            _set_segment(node, box.class_spec, _labelmap(box, geometry))
 
 
 def segment_id(class_spec: ClassSpec) -> str:

@@ -78,7 +78,7 @@ class Volume:
         return first, second, third
 
 
-def load_volume(path: str | Path) -> Volume:
+def load_volume(path: str | Path, *, flat: bool = False) -> Volume:
     """Read a NIfTI-1 or NIfTI-2 file (.nii, .nii.gz).
 
     Stored scaling is applied; integers without scaling stay integers. A single frame of a 4D file is taken out. The
@@ -88,6 +88,8 @@ def load_volume(path: str | Path) -> Volume:
     ----------
     path : str or Path
         File to read.
+    flat : bool, optional
+        Whether an image without contrast is taken, such as a label map that is empty.
 
     Returns
     -------
@@ -109,7 +111,8 @@ def load_volume(path: str | Path) -> Volume:
     _check_type(image.get_data_dtype(), name)
     data = _read(image, path)
     data, frame_notes = _single_frame(data, name)
-    _check_contrast(data, name)
+    if not flat:
+        _check_contrast(data, name)
     return Volume(data, affine, name, (*notes, *frame_notes))
 
 

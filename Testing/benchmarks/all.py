@@ -3,7 +3,8 @@
     python Testing/benchmarks/all.py [--table]
 
 Each script's figures go to ``results/<name>.json``; ``--table`` only makes the table again from the files there, also
-from files brought from another machine (``encoding.py --device cuda --json results/encoding-cuda.json``).
+from files brought from another machine (``encoding.py --device cuda --json results/encoding-cuda.json``). The plot of
+the two-pass step is drawn from the same files.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from typing import Any
 
 import figures
 from figures import Figure
+from two_pass_plot import draw
 
 FOLDER = Path(__file__).resolve().parent
 RESULTS = FOLDER / "results"
 README = FOLDER / "README.md"
 SCRIPTS = ("one_click", "unet", "window_memory", "start_up", "panel_block", "encoding")
+PLOT = RESULTS / "two_pass.png"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
@@ -46,6 +49,15 @@ def rows(name: str, record: dict[str, Any]) -> list[str]:
     return found
 
 
+def series(name: str, record: dict[str, Any]) -> list[str]:
+    """Further table of a script that has a series."""
+    if "series" not in record:
+        return []
+    names, *rows = figures.columns(record)
+    head = ["", f"{name}:", "", f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+    return head + [f"| {' | '.join(row)} |" for row in rows]
+
+
 def conditions(name: str, record: dict[str, Any]) -> str:
     """Row on where and with what a script ran."""
     versions = ", ".join(f"{package} {version}" for package, version in record["versions"].items())
@@ -59,12 +71,15 @@ def write_table() -> None:
     known = records()
     lines = ["| script | what | median (smallest to largest) | bar | met |", "|---|---|---|---|---|"]
     lines += [row for name, record in known.items() for row in rows(name, record)]
+    lines += [row for name, record in known.items() for row in series(name, record)]
     lines += ["", "| script | day | machine | data | versions | command |", "|---|---|---|---|---|---|"]
     lines += [conditions(name, record) for name, record in known.items()]
     text = README.read_text(encoding="utf-8")
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
     README.write_text("\n".join([head + BEGIN, "", *lines, "", END + tail]), encoding="utf-8")
+    if drawn := [record for name, record in known.items() if name.startswith("window_memory") and "series" in record]:
+        draw(drawn, PLOT)
 
 
 def main() -> int:

@@ -77,8 +77,18 @@ class Benchmark:
         self._busy = hasattr(os, "getloadavg") and os.getloadavg()[0] / cores() > BUSY
         _use_few_cores()
 
-    def finish(self, data: str, figures: Sequence[Figure], target: Path | None, device: str = "") -> None:
-        """Print the table, and write the JSON file if one is asked for."""
+    def finish(
+        self,
+        data: str,
+        figures: Sequence[Figure],
+        target: Path | None,
+        device: str = "",
+        series: Sequence[dict[str, Any]] = (),
+    ) -> dict[str, Any]:
+        """Print the table, write the JSON file if one is asked for, and return what is in it.
+
+        A series is a further table: rows of numbers, in lists where a number has a spread, all with the same names.
+        """
         record = {
             "benchmark": Path(sys.argv[0]).stem,
             "command": _command(),
@@ -88,10 +98,11 @@ class Benchmark:
             "versions": versions(),
             "data": data,
             "figures": [asdict(figure) for figure in figures],
-        }
+        } | ({"series": list(series)} if series else {})
         print(table(record))
         if target is not None:
             target.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        return record
 
 
 def table(record: dict[str, Any]) -> str:
@@ -107,7 +118,17 @@ def table(record: dict[str, Any]) -> str:
     for figure in figures:
         verdict = {True: "pass", False: "FAIL", None: ""}[figure.passed]
         lines.append(f"  {figure.what:{width}}  {value(figure):32}  {figure.bar:20}  {verdict}".rstrip())
+    for names, *rows in [columns(record)] if "series" in record else []:
+        widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+        lines += ["", *("  " + "  ".join(map(str.rjust, row, widths)) for row in (names, *rows))]
     return "\n".join(lines) + "\n"
+
+
+def columns(record: dict[str, Any]) -> list[list[str]]:
+    """Names and rows of a record's series as text; what a machine was too small for is a dash."""
+    names = [name for name, number in record["series"][0].items() if not isinstance(number, list)]
+    rows = [["-" if entry[name] is None else f"{entry[name]:.3g}" for name in names] for entry in record["series"]]
+    return [names, *rows]
 
 
 def value(figure: Figure) -> str:

@@ -1,91 +1,62 @@
 """The two-pass training step against one graph over all windows: activation memory of the decoder, and time.
 
-    python Testing/benchmarks/window_memory.py [--json FILE]
+    python Testing/benchmarks/window_memory.py [--device cuda] [--json FILE] [--plot FILE]
 
-Live bytes are those that the decoding arm keeps for its backward pass (`torch.autograd.graph.saved_tensors_hooks`; each
-storage once, weights not counted). The loss on the reassembled volume is the same for both and not counted. The peak
-of the process is Linux's own, above what the process held before the step; it holds the volume's scores as well.
-The arm is the starter bundle's; memory is counted on small windows, so that the full graph fits, and time is taken on
-larger ones, where the work outweighs the calls. All windows share one set of random tokens.
+Kept bytes are those that the decoding arm keeps for its backward pass (`torch.autograd.graph.saved_tensors_hooks`; each
+storage once, weights not counted). On a GPU the arm's peak by torch's allocator is taken as well: activations,
+gradients on their way and work space, above what lies outside the arm. The scores and the loss of the reassembled
+volume grow with the volume, are the same for both and are not counted; the peak of the whole step counts them too.
+Time is that of whole steps: both kinds take turns, the order changes from round to round, each round gives one ratio,
+and steps before the first round do not count. The arm is the starter bundle's, on a GPU in bfloat16 as in training; all
+windows share one set of random tokens and are large enough for the work to outweigh the calls. A full graph that does
+not fit into the GPU is left out.
 """
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
+import statistics
 import sys
 import time
-import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import figures
 import psutil
 from figures import Figure
+from two_pass_meters import Decode, GpuPeak, KeptBytes
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
-MEMORY_WINDOW = 16
-MEMORY_CUTS = (1, 2, 4)
-"""Windows per axis."""
-TIME_WINDOW = 32
-TIME_CUT = 2
-REPEATS = 3
+COUNTS = (1, 2, 4, 8, 16, 32, 64)
+WINDOW = {"cpu": 16, "cuda": 64}
+"""Voxels along each axis of a window."""
+REPEATS = {"cpu": 3, "cuda": 10}
 MIB = 1 << 20
+OUTSIDE = (0.0, -10.0, -10.0)
+TWO, FULL = "two passes", "full graph"
 
 
 def methods() -> dict[str, Callable[..., object]]:
     """Both kinds of step by name."""
     from neosegdino.training.two_pass import full_graph_step, two_pass_step
 
-    return {"two passes": two_pass_step, "full graph": full_graph_step}
+    return {TWO: two_pass_step, FULL: full_graph_step}
 
 
-class Meter:
-    """Counts the bytes that are alive for the backward pass of what runs inside `watch`."""
-
-    def __init__(self, weights: nn.Module) -> None:
-        self._ignored = {parameter.untyped_storage().data_ptr() for parameter in weights.parameters()}
-        self._uses: dict[int, int] = {}
-        self.live = 0
-        self.peak = 0
-
-    @contextmanager
-    def watch(self) -> Iterator[None]:
-        """Count what is saved inside."""
-        import torch
-
-        with torch.autograd.graph.saved_tensors_hooks(self._pack, lambda saved: saved.tensor):
-            yield
-
-    def _pack(self, tensor: Tensor) -> _Saved:
-        saved, storage = _Saved(tensor), tensor.untyped_storage()
-        key, size = storage.data_ptr(), storage.nbytes()
-        if key not in self._ignored:
-            self._uses[key] = self._uses.get(key, 0) + 1
-            self.live += size if self._uses[key] == 1 else 0
-            self.peak = max(self.peak, self.live)
-            weakref.finalize(saved, self._release, key, size)
-        return saved
-
-    def _release(self, key: int, size: int) -> None:
-        self._uses[key] -= 1
-        self.live -= 0 if self._uses[key] else size
-
-
-class _Saved:
-    """A saved tensor whose end can be seen."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor
+def cut(count: int) -> tuple[int, int, int]:
+    """Windows per axis of a nearly cubic volume; the count is a power of two."""
+    x, y, z = (2 ** len(range(axis, count.bit_length() - 1, 3)) for axis in range(3))
+    return x, y, z
 
 
 class Step:
-    """A training step over cubic windows of random tokens; `cut` windows per axis."""
+    """A training step over cubic windows of random tokens."""
 
-    def __init__(self, size: int, cut: int) -> None:
+    def __init__(self, size: int, count: int, device: str) -> None:
         import torch
         from neosegdino.decoder import DecodingArms, HeadShape
         from neosegdino.training import starter
@@ -93,47 +64,112 @@ class Step:
         from neosegdino.windows import WindowGrid
 
         torch.manual_seed(0)
+        self._device = torch.device(device)
         window, tokens = (size, size, size), (size // 4, size, size // 4)  # coronal slices, 4 voxels to a token
         shape = HeadShape(192, len(starter.ENCODER.blocks), window, tokens, starter.CLASSES)
-        self.arms = DecodingArms(starter.DECODER, shape, axis=1)
-        self.grid = WindowGrid(window, (cut, cut, cut), (0, 0, 0))
-        self._tokens = [torch.randn(1, shape.channels, *tokens) for _ in range(shape.blocks)]
-        self._image = torch.rand(1, 1, *window)
-        self._target = torch.randint(0, starter.CLASSES, self.grid.extent)
+        self._arms = DecodingArms(starter.DECODER, shape, axis=1).to(self._device)
+        self._grid = WindowGrid(window, cut(count), (0, 0, 0))
+        self._tokens = [torch.randn(1, shape.channels, *tokens, device=self._device) for _ in range(shape.blocks)]
+        self._image = torch.rand(1, 1, *window, device=self._device)
+        self._target = torch.randint(0, starter.CLASSES, self._grid.extent, device=self._device)
         self._loss = dice_and_cross_entropy()
 
     def decode(self, position: int) -> Tensor:
         """Scores of one window."""
-        scores: Tensor = self.arms(position, self._tokens, self._image)[0]
-        return scores
+        import torch
 
-    def run(self, step: Callable[..., object], decode: Callable[[int], Tensor] | None = None) -> None:
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
+            scores: Tensor = self._arms(position, self._tokens, self._image)[0]
+        return scores.float()
+
+    def run(self, step: Callable[..., object], decode: Decode | None = None) -> None:
         """Take one step."""
-        self.arms.zero_grad()
-        step(decode or self.decode, self.grid, self._target, self._loss, (0.0, -10.0, -10.0))
+        self._arms.zero_grad(set_to_none=False)
+        step(decode or self.decode, self._grid, self._target, self._loss, OUTSIDE)
 
-    def saved(self, step: Callable[..., object]) -> float:
+    def kept(self, step: Callable[..., object]) -> float:
         """Most MiB that the decoder keeps for its backward pass."""
-        meter = Meter(self.arms)
-
-        def decode(position: int) -> Tensor:
-            with meter.watch():
-                return self.decode(position)
-
-        self.run(step, decode)
+        meter = KeptBytes(self._arms)
+        self.run(step, meter.watch(self.decode))
         return meter.peak / MIB
+
+    def arm_peak(self, step: Callable[..., object]) -> float:
+        """Most MiB of the GPU that the decoder takes."""
+        meter = GpuPeak(self._device)
+        self.run(step, meter.watch(self.decode))
+        meter.finish()
+        return meter.peak / MIB
+
+    def step_peak(self, step: Callable[..., object]) -> float:
+        """Most MiB of the GPU that the step takes above what is held before, scores and loss included."""
+        import torch
+
+        before = torch.cuda.memory_allocated(self._device)
+        torch.cuda.reset_peak_memory_stats(self._device)
+        self.run(step)
+        return (torch.cuda.max_memory_allocated(self._device) - before) / MIB
 
     def seconds(self, step: Callable[..., object]) -> float:
         """Time of one step."""
+        self._wait()
         began = time.perf_counter()
         self.run(step)
+        self._wait()
         return time.perf_counter() - began
 
+    def _wait(self) -> None:
+        import torch
 
-def process_peak(name: str) -> float:
-    """Peak memory of this process during a step on the largest cut, above that before it, in MiB (Linux)."""
-    step = Step(MEMORY_WINDOW, MEMORY_CUTS[-1])
-    Step(MEMORY_WINDOW, 1).run(methods()[name])  # what is loaded and made once does not count
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+
+
+def measure(size: int, count: int, device: str, repeats: int) -> dict[str, Any]:
+    """All figures of one number of windows; None stands for a full graph that does not fit."""
+    step = Step(size, count, device)
+    fitting = {name: method for name, method in methods().items() if fits(step, method)}
+    entry: dict[str, Any] = {"windows": count}
+    for name in methods():
+        method = fitting.get(name)
+        entry[f"{name}, kept MiB"] = method and step.kept(method)
+        if device == "cuda":
+            entry[f"{name}, arm MiB"] = method and step.arm_peak(method)
+            entry[f"{name}, step MiB"] = method and step.step_peak(method)
+    taken = times(step, fitting, repeats)
+    for name in methods():
+        entry[f"{name}, s"] = statistics.median(taken[name]) if name in taken else None
+    ratios = [two / full for two, full in zip(taken[TWO], taken.get(FULL, []), strict=False)]
+    return entry | {"times": statistics.median(ratios) if ratios else None, "all times": ratios}
+
+
+def fits(step: Step, method: Callable[..., object]) -> bool:
+    """Take a first step that counts for nothing; False when the GPU's memory is too small for it."""
+    import torch
+
+    try:
+        step.run(method)
+    except torch.cuda.OutOfMemoryError:
+        pass
+    else:
+        return True
+    gc.collect()
+    torch.cuda.empty_cache()
+    return False
+
+
+def times(step: Step, fitting: dict[str, Callable[..., object]], repeats: int) -> dict[str, list[float]]:
+    """Seconds of each kind of step, round by round."""
+    taken: dict[str, list[float]] = {name: [] for name in fitting}
+    for turn in range(repeats):
+        for name, method in list(fitting.items())[:: -1 if turn % 2 else 1]:
+            taken[name].append(step.seconds(method))
+    return taken
+
+
+def process_peak(name: str, size: int, count: int) -> float:
+    """Peak memory of this process during a step, above that before it, in MiB (Linux)."""
+    step = Step(size, count, "cpu")
+    Step(size, 1, "cpu").run(methods()[name])  # what is loaded and made once does not count
     before = psutil.Process().memory_info().rss
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     step.run(methods()[name])
@@ -142,63 +178,77 @@ def process_peak(name: str) -> float:
     return float(peak * 1024 - before) / MIB
 
 
-def process_peaks() -> list[Figure]:
-    """Peaks of fresh processes: memory that was used before is not given back to the system at once."""
-    rows = []
-    for name in methods():
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            peak = pool.apply(process_peak, [name])
-        rows.append(figures.plain(f"{MEMORY_CUTS[-1] ** 3} windows, {name}: process above its start", [peak], "MiB"))
-    return rows
-
-
-def memory(cut: int) -> tuple[list[Figure], float]:
-    """Figures of one cut, and what two passes keep for the backward pass."""
-    step = Step(MEMORY_WINDOW, cut)
-    count = len(step.grid)
-    rows, kept = [], []
-    for name, method in methods().items():
-        label = f"{count} windows, {name}" if count > 1 else f"1 window, {name}"
-        kept.append(step.saved(method))
-        rows.append(figures.plain(f"{label}: kept for backward", kept[-1:], "MiB"))
-    rows.append(
-        figures.at_most(f"two passes' share of the full graph x {count}", [count * kept[0] / kept[1]], "", 1.05)
-    )
-    return rows, kept[0]
-
-
-def times() -> list[Figure]:
-    """Time of a step; both kinds take turns."""
-    step = Step(TIME_WINDOW, TIME_CUT)
-    taken = [[step.seconds(method) for method in methods().values()] for _ in range(1 + REPEATS)][1:]
-    rows = [
-        figures.plain(f"{len(step.grid)} windows, {name}: step", seconds, "s")
-        for name, seconds in zip(methods(), zip(*taken, strict=True), strict=True)
+def whole_peaks(series: list[dict[str, Any]], size: int, device: str) -> list[Figure]:
+    """Memory of whole steps over the most windows; on a CPU of fresh processes, as freed memory is given back late."""
+    count = series[-1]["windows"]
+    if device == "cuda":
+        found = {name: series[-1][f"{name}, step MiB"] for name in methods()}
+    elif sys.platform == "linux":
+        found = {}
+        for name in methods():
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                found[name] = pool.apply(process_peak, [name, size, count])
+    else:
+        found = {}
+    return [
+        figures.plain(f"{words(count)}, {name}: whole step above its start, volume and loss included", [peak], "MiB")
+        for name, peak in found.items()
+        if peak is not None
     ]
-    ratios = [two / full for two, full in taken]
-    return [*rows, figures.at_most("two passes' time against the full graph", ratios, "times", 1.35)]
+
+
+def judged(series: list[dict[str, Any]], device: str) -> list[Figure]:
+    """Figures with the bars."""
+    activations = f"{TWO}, {'arm' if device == 'cuda' else 'kept'} MiB"
+    memory = [entry[activations] for entry in series]
+    growth = 100 * (max(memory) / min(memory) - 1)
+    both = [entry for entry in series if entry["times"] is not None]
+    shares = [entry["windows"] * entry[f"{TWO}, kept MiB"] / entry[f"{FULL}, kept MiB"] for entry in both]
+    slowest = max(both, key=lambda entry: float(entry["times"]))
+    most = words(series[-1]["windows"])
+    return [
+        *(
+            figures.plain(f"{words(entry['windows'])}, two passes: activation memory", [entry[activations]], "MiB")
+            for entry in (series[0], series[-1])
+        ),
+        figures.at_most(f"two passes, 1 to {most}: growth of activation memory", [growth], "%", 5),
+        figures.at_most("two passes' share of the kept bytes of the full graph x windows", shares, "", 1.05),
+        figures.at_most(
+            f"two passes' time against the full graph, slowest of all ({words(slowest['windows'])})",
+            slowest["all times"],
+            "times",
+            1.35,
+        ),
+    ]
+
+
+def words(count: int) -> str:
+    """Return the count with its noun."""
+    return f"{count} windows" if count > 1 else "1 window"
 
 
 def main() -> None:
     benchmark = figures.Benchmark(__doc__ or "")
+    benchmark.parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    benchmark.parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the figures into this PNG file")
+    benchmark.parser.add_argument("--window", type=int, help="voxels along each axis of a window, a multiple of 4")
+    benchmark.parser.add_argument("--most", type=int, choices=COUNTS, default=COUNTS[-1], help="windows at most")
+    benchmark.parser.add_argument("--repeats", type=int, help="rounds that count")
     arguments = benchmark.parser.parse_args()
     import torch
+    from two_pass_plot import draw
 
     torch.set_num_threads(figures.CORES)
-    rows, kept = [], []
-    for cut in MEMORY_CUTS:
-        found, most = memory(cut)
-        rows += found
-        kept.append(most)
-    growth = 100 * (max(kept) / min(kept) - 1)
-    rows.append(figures.at_most("two passes, 1 to 64 windows: growth of what is kept", [growth], "%", 5))
-    if sys.platform == "linux":
-        rows += process_peaks()
-    rows += times()
-    data = (
-        f"random tokens, the starter's arm, windows of {MEMORY_WINDOW} (memory) and {TIME_WINDOW} (time) cubed voxels"
-    )
-    benchmark.finish(data, rows, arguments.json)
+    device = arguments.device
+    size, repeats = arguments.window or WINDOW[device], arguments.repeats or REPEATS[device]
+    counts = [count for count in COUNTS if count <= arguments.most]
+    series = [measure(size, count, device, repeats) for count in counts]
+    rows = judged(series, device) + whole_peaks(series, size, device)
+    data = f"random tokens, the starter's arm, windows of {size} cubed voxels; {repeats} rounds"
+    card = torch.cuda.get_device_name() if device == "cuda" else ""
+    record = benchmark.finish(data, rows, arguments.json, card, series)
+    if arguments.plot:
+        draw([record], arguments.plot)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 from neosegdino.bundle_store import DEFAULT
-from NeoSegDINOLib import job_folder, process
+from NeoSegDINOLib import detached, job_folder, process, remembered_run
 
 from module_samples import fake_worker as fake_worker_script
 from module_samples.bundle import write_description
@@ -65,6 +65,32 @@ def fake_worker(models: Path, jobs: Path, tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setenv("FAKE_WORKER_PIDS", str(pids))
         monkeypatch.setattr(process, "worker_program", lambda: [sys.executable, fake_worker_script.__file__])
         return pids
+
+    return use
+
+
+FAKE_FINETUNE = Path(__file__).with_name("fake_finetune.py")
+
+
+@pytest.fixture
+def runs(slicer_scene: object) -> Iterator[None]:
+    """Forget the remembered run, and kill the workers of runs that a test has left."""
+    remembered_run.forget()
+    yield
+    remembered_run.forget()
+    for worker in detached._started:
+        process.end_tree(worker)
+        worker.wait(10)
+
+
+@pytest.fixture
+def fake_finetune(models: Path, runs: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Replace the fine-tuning worker by one that behaves as the given word says."""
+
+    def use(how: str) -> None:
+        monkeypatch.setenv("FAKE_FINETUNE", how)
+        monkeypatch.setenv("FAKE_FINETUNE_BUNDLE", str(models / DEFAULT))
+        monkeypatch.setattr(process, "worker_program", lambda: [sys.executable, str(FAKE_FINETUNE)])
 
     return use
 

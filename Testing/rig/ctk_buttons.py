@@ -128,6 +128,35 @@ class ctkCollapsibleGroupBox(wrap(QtWidgets.QGroupBox)):  # type: ignore[misc]
     collapsed = qproperty(bool, lambda self: self._collapsed, lambda self, value: self._set_collapsed(value))
     collapsedHeight = stored(int, "collapsedHeight", 14)
 
+    def childEvent(self, event: QtCore.QChildEvent) -> None:
+        super().childEvent(event)
+        child = event.child()
+        polished = event.type() == QtCore.QEvent.Type.ChildPolished
+        if self._collapsed and polished and isinstance(child, QtWidgets.QWidget):
+            QtWidgets.QWidget.setVisible(child, False)
+
+    def paintEvent(self, _event: QtGui.QPaintEvent) -> None:
+        """An arrow takes the place of the check box."""
+        painter = QtWidgets.QStylePainter(self)
+        option = QtWidgets.QStyleOptionGroupBox()
+        self.initStyleOption(option)
+        control = QtWidgets.QStyle.ComplexControl.CC_GroupBox
+        parts = QtWidgets.QStyle.SubControl
+        place = QtWidgets.QWidget.style(self).subControlRect(control, option, parts.SC_GroupBoxCheckBox, self)
+        option.subControls &= ~parts.SC_GroupBoxCheckBox
+        option.text = f"     {option.text}"
+        if self._collapsed:
+            option.subControls &= ~parts.SC_GroupBoxFrame
+        painter.drawComplexControl(control, option)
+        arrow = QtWidgets.QStyleOption()
+        arrow.initFrom(self)
+        arrow.rect = place
+        primitive = QtWidgets.QStyle.PrimitiveElement
+        painter.drawPrimitive(
+            primitive.PE_IndicatorArrowRight if self._collapsed else primitive.PE_IndicatorArrowDown, arrow
+        )
+        painter.end()
+
 
 @native
 class ctkCheckablePushButton(wrap(QtWidgets.QPushButton)):  # type: ignore[misc]

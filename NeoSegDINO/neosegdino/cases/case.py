@@ -64,7 +64,7 @@ def load_case(case: Case) -> LoadedCase:
     VolumeError
         A file is missing, damaged or unsuitable.
     """
-    volume, reference = load_volume(case.image), load_volume(case.labels)
+    volume, reference = load_volume(case.image), load_volume(case.labels, flat=True)
     if problem := grid_problem(volume, reference):
         raise CaseError(
             f"Case {case.name}: {problem} ({Path(case.image).name}, {Path(case.labels).name}).",

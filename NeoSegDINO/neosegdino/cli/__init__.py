@@ -7,8 +7,13 @@ from typing import Any
 import click
 
 from neosegdino import __version__
+from neosegdino.cli.cases import cases
 from neosegdino.cli.doctor import doctor
+from neosegdino.cli.evaluate import evaluate
+from neosegdino.cli.features import features
+from neosegdino.cli.finetune import finetune
 from neosegdino.cli.models import models
+from neosegdino.cli.recipes import recipes
 from neosegdino.cli.segment import segment
 from neosegdino.cli.show import show_error
 from neosegdino.errors import NeoSegDINOError
@@ -51,3 +56,8 @@ def main() -> None:
 main.add_command(segment)
 main.add_command(models)
 main.add_command(doctor)
+main.add_command(evaluate)
+main.add_command(finetune)
+main.add_command(features)
+main.add_command(cases)
+main.add_command(recipes)

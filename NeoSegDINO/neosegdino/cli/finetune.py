@@ -14,7 +14,7 @@ from neosegdino.cli import show, watch
 from neosegdino.cli.case_options import CaseSource, case_source
 from neosegdino.cli.numbers import THREE
 from neosegdino.errors import DependencyError, NeoSegDINOError, Paused
-from neosegdino.progress import Progress, ResultEvent, error_event
+from neosegdino.progress import Progress, ResultEvent, Sink, error_event
 from neosegdino.training.settings import FinetuneSettings
 
 if TYPE_CHECKING:
@@ -110,10 +110,10 @@ def finetune(
         return training.finetune(*split, settings, out, progress=reports, left_out=left_out)
 
     with show.sink(progress) as sink, watch.cancel_on_signals() as cancelled:
-        ctx.exit(_run(work, sink, cancelled))
+        ctx.exit(_run(work, sink, cancelled, as_event=progress == "json"))
 
 
-def _run(work: Callable[[Progress], Bundle], sink: Any, cancelled: threading.Event) -> int:
+def _run(work: Callable[[Progress], Bundle], sink: Sink, cancelled: threading.Event, *, as_event: bool) -> int:
     """Do the work; return the exit code."""
     try:
         try:
@@ -128,13 +128,22 @@ def _run(work: Callable[[Progress], Bundle], sink: Any, cancelled: threading.Eve
     except NeoSegDINOError as error:
         sink(error_event(error))
         return error.exit_code
-    sink(ResultEvent(_output(made)))
+    if as_event:
+        sink(ResultEvent(_output(made)))
+    else:
+        _print_result(made)
     return 0
+
+
+def _print_result(made: Bundle) -> None:
+    click.echo(f"{made.spec.title}: {made.folder}")
+    for row in made.spec.accuracy:
+        click.echo(f"  {row.metric}: {row.mean:.3f} (sd {row.sd:.3f}, n = {row.count}, {row.note})")
 
 
 def _output(made: Bundle) -> dict[str, Any]:
     figures = [msgspec.to_builtins(row) for row in made.spec.accuracy]
-    return {"bundle": str(made.folder), "name": made.spec.name, "accuracy": figures, "warnings": []}
+    return {"bundle": str(made.folder), "name": made.spec.name, "accuracy": figures}
 
 
 def _usable(cases: list[Case], leave_out: bool) -> tuple[list[Case], list[str]]:

@@ -18,9 +18,9 @@ from neosegdino.inference import CHUNK
 from neosegdino.spec import Spec
 from neosegdino.training.losses import dice_and_cross_entropy
 from neosegdino.training.prepare import windows_of
+from neosegdino.training.scores import OUTSIDE
 from neosegdino.training.settings import FinetuneSettings
 from neosegdino.training.student import Student, create_student
-from neosegdino.training.trainer import OUTSIDE
 from neosegdino.training.two_pass import two_pass_step
 from neosegdino.training.views import STORED
 from neosegdino.windows import WindowGrid

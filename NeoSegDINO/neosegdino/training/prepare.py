@@ -56,8 +56,17 @@ class PreparedCase:
         return x, y, z
 
 
-def prepare_case(loaded: LoadedCase, spec: BundleSpec) -> PreparedCase:
-    """Bring image and labels to the model's grid, as segmenting does; the hippocampi are where the labels say.
+def prepare_case(loaded: LoadedCase, spec: BundleSpec, centre: NDArray[np.float64] | None = None) -> PreparedCase:
+    """Bring image and labels to the model's grid, as segmenting does.
+
+    Parameters
+    ----------
+    loaded : LoadedCase
+        The case.
+    spec : BundleSpec
+        Grid, windows and scaling.
+    centre : (3,) float array, optional
+        RAS point in the middle of located windows; by default where the labels say that the hippocampi are.
 
     Raises
     ------
@@ -71,7 +80,7 @@ def prepare_case(loaded: LoadedCase, spec: BundleSpec) -> PreparedCase:
         raise CaseError(f"Case {loaded.case.name}: its labels are empty.", "Check the values of left and right.")
     cleaned = intensity.clean(volume)
     levels = intensity.levels(cleaned.data, spec.preprocessing.percentile, volume.source)
-    grid, cut = _place(loaded, cleaned.data, levels.threshold, spec)
+    grid, cut = _place(loaded, cleaned.data, levels.threshold, spec, centre)
     wide = _widened(grid)
     image = geometry.resample(cleaned.data, volume.affine, wide, fill=levels.base)
     image = intensity.scale(image, spec.preprocessing, levels)
@@ -94,21 +103,25 @@ def windows_of(loaded: LoadedCase, spec: BundleSpec) -> int:
 
 
 def _place(
-    loaded: LoadedCase, data: NDArray[np.float32], threshold: float, spec: BundleSpec
+    loaded: LoadedCase,
+    data: NDArray[np.float32],
+    threshold: float,
+    spec: BundleSpec,
+    centre: NDArray[np.float64] | None = None,
 ) -> tuple[Grid, WindowGrid]:
     """Model's grid and windows: around the hippocampi, or over the whole head."""
     window, spacing = spec.windows.size, spec.preprocessing.spacing_mm
     counts = (1, 1, 1) if spec.windows.default == "located" else spec.windows.counts
     if counts is not None:
         cut = WindowGrid(window, counts, (0, 0, 0))
-        return geometry.centred_grid(_centre(loaded), cut.extent, spacing), cut
+        return geometry.centred_grid(_middle(loaded) if centre is None else centre, cut.extent, spacing), cut
     volume = loaded.volume
     box = geometry.foreground_box(data, threshold)
     grid = geometry.ras_grid(geometry.bounds(volume.shape, volume.affine, box), spacing)
     return grid, full_cut(grid.shape, window)
 
 
-def _centre(loaded: LoadedCase) -> NDArray[np.float64]:
+def _middle(loaded: LoadedCase) -> NDArray[np.float64]:
     """Middle of both hippocampi, or of the one that is there, in RAS mm."""
     from neosegdino.measure import centroids_ras
 

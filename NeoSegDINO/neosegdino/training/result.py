@@ -10,6 +10,7 @@ from torch import Tensor
 from neosegdino.bundle import Bundle, write_bundle
 from neosegdino.device import DeviceChoice
 from neosegdino.errors import Cancelled
+from neosegdino.evaluation.evaluate import evaluate
 from neosegdino.progress import Progress
 from neosegdino.spec import Accuracy, BundleSpec, DataSource
 from neosegdino.training.curves import curves_picture, curves_table
@@ -64,14 +65,16 @@ def write_result(
 
 def _measure(folder: RunFolder, plan: Plan, made: Bundle, choice: DeviceChoice, reporter: Reporter) -> list[Accuracy]:
     """Measure the whole road on the validation cases."""
-    from neosegdino.evaluation.evaluate import evaluate
-
     cases = [planned.case for planned in plan.validation]
     try:
-        found = evaluate(cases, made, device=str(choice.device), progress=Progress(cancelled=reporter.asked))
+        found = evaluate(
+            cases, made, device=str(choice.device), progress=Progress(cancelled=reporter.asked, runs=len(cases))
+        )
     except Cancelled:
         reporter.obey()
         raise
+    for failure in found.failures:
+        reporter.note(f"Not evaluated: {failure.text()}")
     found.write(folder.evaluation)
     return found.accuracy("validation cases of the run", _COMMAND, held_out=False, note=_NOTE)
 

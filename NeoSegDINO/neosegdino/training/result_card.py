@@ -63,7 +63,9 @@ def result_card(
         validation=len(plan.validation),
         kept=f"epoch {best_epoch}" if best_epoch else "the last one: nothing was validated",
         left_out=f"\n- Left out as bad: {', '.join(plan.left_out)}." if plan.left_out else "",
-        figures=figures_table(accuracy) if accuracy else "Nothing was measured: no case was kept for validation.",
+        figures=figures_table(accuracy)
+        if accuracy
+        else "Nothing: no case was kept for validation, or none could be measured.",
         settings=_settings(plan),
         licence=base.spec.licence,
     )

@@ -25,6 +25,7 @@ from neosegdino.training.prepare import PreparedCase
 from neosegdino.training.ranks import ALONE, Ranks
 from neosegdino.training.reporter import Reporter
 from neosegdino.training.run_folder import CurvePoint, RunFolder
+from neosegdino.training.scores import OUTSIDE, whole_scores, window_scores
 from neosegdino.training.seeds import seed_of
 from neosegdino.training.settings import FinetuneSettings
 from neosegdino.training.student import Student
@@ -34,8 +35,6 @@ from neosegdino.windows import reassemble
 
 CHECKPOINT_EVERY_S = 20.0
 """Beside the checkpoint at the end of each epoch."""
-OUTSIDE = (0.0, -10.0, -10.0)
-"""Scores where no window lies: surely background."""
 _GRADIENT_NORM = 1.0
 
 
@@ -197,10 +196,7 @@ class Trainer:
 
         def decode(position: int) -> Tensor:
             torch.manual_seed(seed_of(self._settings.seed, "dropout", self.position.step, name, position))
-            tokens, window = sample.tokens(position), sample.windows[position : position + 1]
-            with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
-                scores: Tensor = self.arms(position, tokens, window)
-            return scores[0].float()
+            return window_scores(self.arms, sample, position)
 
         return decode
 
@@ -233,26 +229,17 @@ class Trainer:
     def _validate(self, case: PreparedCase) -> tuple[float | None, float | None, float | None]:
         """Loss, and Dice of left and right on the model's grid; None for a side that the case does not have."""
         sample = self._views.plain(case)
-        scores = self._scores(sample, case.name)
+        scores = whole_scores(self.arms, sample, self._ranks)
         loss = float(self._loss(scores[None], sample.target[None, None]))
         return loss, *dice_of(scores, sample.target)
 
-    def _scores(self, sample: Sample, name: str) -> Tensor:
-        self.arms.eval()
-        decode = self._decode(sample, name)
-        own = self._ranks.mine(len(sample.cut))
-        windows = self._ranks.gather([decode(place) for place in own], len(sample.cut))
-        self.arms.train()
-        return reassemble(windows, sample.cut, sample.target.shape, windows.new_tensor(OUTSIDE))
-
-    @torch.no_grad()
     def _look(self) -> None:
         """Leave a picture of the first validation case (else the first training case) for those who watch."""
         from neosegdino.volume import Volume, save_labels, save_volume
 
         case = [*self._validation, *self._training][0]
         sample = self._views.plain(case)
-        labels = self._scores(sample, case.name).argmax(dim=0)
+        labels = whole_scores(self.arms, sample, self._ranks).argmax(dim=0)
         if not self._ranks.first:
             return
         image = reassemble(sample.windows, sample.cut, sample.target.shape)[0]

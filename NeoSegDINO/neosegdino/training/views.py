@@ -84,18 +84,18 @@ class Views:
 
     def _sample(self, case: PreparedCase, view: int, *, fixed: bool) -> Sample:
         key = self._key(case, view) if fixed else ""
-        kept = self._read(f"{key}-view") if fixed else None
+        kept = self._read(digest_of(key, "view")) if fixed else None
         if kept is None:
             kept = self._draw(case, view)
             if fixed:
-                self._keep(f"{key}-view", kept)
+                self._keep(digest_of(key, "view"), kept)
         windows = kept["windows"].to(self._device, torch.float32)
         target = kept["target"].to(self._device, torch.int64)
         fresh: dict[int, list[Tensor]] = {}
 
         def tokens(position: int) -> list[Tensor]:
             if fixed:
-                return self._cached_tokens(f"{key}-{position}", windows[position : position + 1])
+                return self._cached_tokens(digest_of(key, position), windows[position : position + 1])
             if position not in fresh:
                 fresh[position] = self._encode(windows[position : position + 1])
             return [part.to(self._device, torch.float32) for part in fresh[position]]

@@ -6,4 +6,12 @@ import rig
 
 rig.boot()
 
-from module_samples.fixtures import fake_worker, jobs, models, real_worker, tiny_models  # noqa: E402, F401
+from module_samples.fixtures import (  # noqa: E402
+    fake_finetune,  # noqa: F401
+    fake_worker,  # noqa: F401
+    jobs,  # noqa: F401
+    models,  # noqa: F401
+    real_worker,  # noqa: F401
+    runs,  # noqa: F401
+    tiny_models,  # noqa: F401
+)

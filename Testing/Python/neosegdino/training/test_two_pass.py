@@ -1,22 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 import pytest
 import torch
-from neosegdino.decoder import DecodingArms, HeadShape
-from neosegdino.spec import DecoderSpec
 from neosegdino.training.losses import dice_and_cross_entropy
 from neosegdino.training.two_pass import Decode, full_graph_step, two_pass_step
-from neosegdino.windows import WindowGrid, disassemble, full_cut
+from neosegdino.windows import WindowGrid, full_cut
+from small_arms import OUTSIDE, WINDOW, Setting, Step, setting
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-WINDOW = (8, 8, 8)
-OUTSIDE = (0.0, -10.0, -10.0)
-Step = Callable[..., tuple[Tensor, Tensor]]
 CASES = {
     "one window": ((8, 8, 8), WindowGrid(WINDOW, (1, 1, 1), (0, 0, 0))),
     "exact cut": ((16, 8, 24), WindowGrid(WINDOW, (2, 1, 3), (0, 0, 0))),
@@ -25,49 +17,6 @@ CASES = {
     "windows over one corner": ((12, 12, 12), WindowGrid(WINDOW, (2, 1, 2), (-5, 7, -3))),
     "one window wholly outside": ((8, 8, 8), WindowGrid(WINDOW, (2, 1, 1), (0, 0, 0))),
 }
-
-
-@dataclass
-class Setting:
-    """Arms above fixed tokens, and what a step needs."""
-
-    arms: DecodingArms
-    inputs: list[Tensor]
-    decode: Decode
-    grid: WindowGrid
-    target: Tensor
-
-    def gradients(self, step: Step, loss: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor, dict[str, Any]]:
-        """Loss, scores and gradients of a step from one random state."""
-        self.arms.zero_grad(set_to_none=True)
-        torch.manual_seed(3)
-        value, scores = step(self.decode, self.grid, self.target, loss, OUTSIDE)
-        return value, scores, {name: p.grad for name, p in self.arms.named_parameters()}
-
-
-def setting(
-    mode: Any,
-    shape: tuple[int, int, int],
-    grid: WindowGrid,
-    dtype: torch.dtype,
-    head: str = "stem",
-    depth: Any = "sinusoidal",
-    dropout: float = 0.3,
-) -> Setting:
-    torch.manual_seed(0)
-    options = {"linear": {}, "dpt": {"channels": 16}, "stem": {"channels": [4, 8, 8]}}[head]
-    options = options if head == "linear" else {**options, "dropout": dropout}
-    spec = DecoderSpec(head, "decoder.safetensors", depth_embedding=depth, arms=mode, options=options)
-    arms = DecodingArms(spec, HeadShape(12, 2, WINDOW, (2, 8, 2), 3), 1, len(grid)).train().to(dtype)
-    tokens = [torch.randn(len(grid), 12, 2, 8, 2, dtype=dtype) for _ in range(2)]
-    images = disassemble(torch.rand(1, *shape, dtype=dtype), grid)
-
-    def decode(position: int) -> Tensor:
-        part = slice(position, position + 1)
-        scores: Tensor = arms(position, [t[part] for t in tokens], images[part])[0]
-        return scores
-
-    return Setting(arms, [*tokens, images], decode, grid, torch.randint(0, 3, shape))
 
 
 def assert_equal_steps(made: Setting, tolerance: float) -> None:
@@ -110,6 +59,19 @@ def test_without_the_random_state_dropout_would_break_the_equality(monkeypatch: 
     monkeypatch.setattr("neosegdino.training.two_pass.restore", lambda states, device: None)
     with pytest.raises(AssertionError):
         assert_equal_steps(setting("shared", *CASES["exact cut"], torch.float64), 1e-10)
+
+
+def test_the_last_window_is_decoded_once() -> None:
+    made = setting("shared", *CASES["exact cut"], torch.float64)
+    decoded = []
+
+    def decode(position: int) -> Tensor:
+        decoded.append((position, torch.is_grad_enabled()))
+        return made.decode(position)
+
+    two_pass_step(decode, made.grid, made.target, dice_and_cross_entropy(), OUTSIDE)
+    first = [(position, False) for position in range(5)]
+    assert decoded == [*first, (5, True), *((position, True) for position in (4, 3, 2, 1, 0))]
 
 
 def test_other_losses_can_be_passed_in() -> None:

@@ -1,0 +1,99 @@
+"""Work that must not block the window: done in a thread, its end told in the window's thread."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import qt
+import slicer
+from neosegdino.errors import DependencyError, NeoSegDINOError, OutputError
+
+T = TypeVar("T")
+POLL_EVERY_MS = 50
+POLL_S = 0.01
+
+
+class Background(Generic[T]):
+    """One piece of work.
+
+    Parameters
+    ----------
+    work : callable
+        Called in a thread; touches neither the scene nor Qt.
+    on_done : callable
+        Called with what the work returned.
+    on_error : callable
+        Called with why there is nothing.
+    """
+
+    def __init__(
+        self, work: Callable[[], T], on_done: Callable[[T], None], on_error: Callable[[NeoSegDINOError], None]
+    ) -> None:
+        self.running = False
+        self._work = work
+        self._on_done = on_done
+        self._on_error = on_error
+        self._ends: queue.SimpleQueue[tuple[T | None, NeoSegDINOError | None]] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="NeoSegDINO background", daemon=True)
+        self._timer = qt.QTimer()
+        self._timer.setInterval(POLL_EVERY_MS)
+        self._timer.connect("timeout()", self.poll)
+
+    def start(self) -> None:
+        """Start the work; returns at once."""
+        self.running = True
+        self._thread.start()
+        self._timer.start()
+
+    def poll(self) -> None:
+        """Take in the end of the work.
+
+        Waits a moment for it: in Slicer a thread runs only while the window's thread lets go of Python's lock.
+        """
+        if not self.running:
+            return
+        try:
+            result, error = self._ends.get(timeout=POLL_S)
+        except queue.Empty:
+            return
+        self.forget()
+        if error is not None:
+            self._on_error(error)
+        else:
+            self._on_done(result)  # type: ignore[arg-type]
+
+    def forget(self) -> None:
+        """Tell nobody of the end any more."""
+        self.running = False
+        self._timer.stop()
+
+    def wait(self) -> None:
+        """Wait for the end while the window stays alive."""
+        while self.running:
+            self.poll()
+            slicer.app.processEvents()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait until the thread has ended; False if it took longer."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        result: T | None = None
+        error: NeoSegDINOError | None = None
+        try:
+            result = self._work()
+        except NeoSegDINOError as known:
+            error = known
+        except ImportError as missing:
+            error = DependencyError(f"A Python package does not load: {missing}.", "Restart Slicer and try again.")
+        except OSError as refused:
+            error = OutputError(f"A file cannot be used: {refused}.", "Check the folder and the free space.")
+        except Exception as unknown:
+            logging.exception("NeoSegDINO: work in the background failed")
+            error = OutputError(f"Unexpected: {unknown!r}.", "Slicer's Python console says more; please report it.")
+        self._ends.put((result, error))

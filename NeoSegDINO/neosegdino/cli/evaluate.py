@@ -1,0 +1,118 @@
+"""``neosegdino evaluate``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from neosegdino.cli import show, watch
+from neosegdino.cli.case_options import CaseSource, case_source
+from neosegdino.errors import DependencyError, NeoSegDINOError, OutputError
+from neosegdino.progress import Progress, ResultEvent, Sink, error_event
+
+if TYPE_CHECKING:
+    from neosegdino.cases.case import Case
+    from neosegdino.evaluation.results import Evaluation
+    from neosegdino.spec import WindowMode
+
+_Work = Callable[[list["Case"], Progress], "Evaluation"]
+
+
+@click.command()
+@case_source()
+@click.option("--bundle", metavar="NAME|DIR", help="Segment the images with this model bundle.")
+@click.option(
+    "--predictions",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Or take results from this folder: <image>_hippocampus.nii.gz or <case>.nii.gz, 1 left, 2 right.",
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder for the evaluation.")
+@click.option(
+    "--windows",
+    type=click.Choice(["located", "all"]),
+    help="One window over the located hippocampi, or the whole volume in windows; by default as the bundle says.",
+)
+@click.option(
+    "--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:<number>, mps."
+)
+@click.option("--overwrite", is_flag=True, help="Replace an evaluation that exists.")
+@click.option("--progress", type=click.Choice(["bar", "json", "none"]), default="bar", show_default=True)
+@click.pass_context
+def evaluate(
+    ctx: click.Context,
+    *,
+    source: CaseSource,
+    bundle: str | None,
+    predictions: Path | None,
+    out: Path,
+    windows: WindowMode | None,
+    device: str,
+    overwrite: bool,
+    progress: show.ProgressKind,
+) -> None:
+    """Compare results with reference labels; research use.
+
+    For the left and the right side of each case: Dice, HD95, average surface distance, surface Dice at 0.5 and 1 mm,
+    and volume error, with 95 % confidence intervals over subjects. The folder DIR takes cases.csv, summary.csv,
+    evaluation.json and worst.png, a picture of the worst cases. A case that fails does not stop the others; the exit
+    code is then that of the last one.
+    """
+    if (bundle is None) == (predictions is None):
+        raise click.UsageError("Give either --bundle or --predictions.")
+    if windows is not None and predictions is not None:
+        raise click.UsageError("--windows goes with --bundle.")
+
+    def work(cases: list[Case], reports: Progress) -> Evaluation:
+        from neosegdino.bundle_store import find_bundle
+        from neosegdino.evaluation import evaluate as evaluation
+
+        if predictions is not None:
+            return evaluation.evaluate_predictions(cases, predictions, progress=reports)
+        return evaluation.evaluate(cases, find_bundle(bundle), windows=windows, device=device, progress=reports)
+
+    with show.sink(progress) as sink, watch.cancel_on_signals() as cancelled:
+        try:
+            if progress == "json":
+                watch.end_with_parent(cancelled)
+            _check_place(out, overwrite)
+            cases = source.find()
+            found = _evaluated(work, cases, Progress(sink, cancelled.is_set, runs=max(1, len(cases))))
+            found.write(out)
+        except NeoSegDINOError as error:
+            sink(error_event(error))
+            ctx.exit(error.exit_code)
+        if progress == "json":
+            _send(found, out, sink)
+    if progress != "json":
+        click.echo(found.text())
+        click.echo(f"Written to {out}")
+    ctx.exit(found.exit_code)
+
+
+def _evaluated(work: _Work, cases: list[Case], reports: Progress) -> Evaluation:
+    try:
+        return work(cases, reports)
+    except ImportError as error:
+        raise DependencyError(
+            f"A Python package does not load: {error}.", "'neosegdino doctor' says what is missing."
+        ) from error
+
+
+def _check_place(out: Path, overwrite: bool) -> None:
+    """Check before any work that the evaluation may be written."""
+    from neosegdino.evaluation.results import check_folder
+
+    check_folder(out)
+    if not overwrite and out.is_dir() and any(out.iterdir()):
+        raise OutputError(f"{out} holds an evaluation already.", "Add --overwrite, or choose another folder.")
+
+
+def _send(found: Evaluation, out: Path, sink: Sink) -> None:
+    document: dict[str, Any] = msgspec.to_builtins(found.document())
+    warnings = [f"Not evaluated: {failure.text()}" for failure in found.failures]
+    sink(ResultEvent({"out": str(out), "warnings": warnings, "evaluation": document}))

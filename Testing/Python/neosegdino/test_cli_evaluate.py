@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import neosegdino
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from neosegdino.cli import main
+from neosegdino.volume import save_labels, save_volume
+from oracle_bundle import make_oracle_bundle, make_view, truth, volume_on
+from phantom import everywhere
+from tiny_bundle import make_tiny_bundle
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+GRID = make_view(spacing=(2.0, 2.0, 2.0))
+ENV = {**os.environ, "PYTHONPATH": str(Path(neosegdino.__file__).parents[1])}
+NAMES = ["cases.csv", "evaluation.json", "summary.csv", "worst.png"]
+
+
+@pytest.fixture(scope="module")
+def oracle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_oracle_bundle(tmp_path_factory.mktemp("models") / "oracle").folder
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Two cases in a folder, with other values than 1 and 2 for the sides, and their results in another."""
+    volume, labels = volume_on(GRID), truth(everywhere(GRID))
+    for name in ("images", "labels", "found"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    values = np.array([0, 17, 53], np.uint8)
+    for name in ("a", "b"):
+        save_volume(tmp_path / "data" / "images" / f"{name}.nii.gz", volume)
+        save_labels(tmp_path / "data" / "labels" / f"{name}.nii.gz", values[labels], volume)
+        save_labels(tmp_path / "data" / "found" / f"{name}_hippocampus.nii.gz", labels, volume)
+    return tmp_path / "data"
+
+
+def run(source: Path, out: Path, *options: str) -> Result:
+    sides = ["--left", "17", "--right", "53"]
+    return CliRunner().invoke(main, ["evaluate", str(source), "--out", str(out), *sides, *options])
+
+
+def of_folder(source: Path, out: Path, *options: str) -> Result:
+    return run(source, out, "--predictions", str(source / "found"), *options)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def events(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_bundle_over_a_folder_of_cases(oracle: Path, source: Path, tmp_path: Path) -> None:
+    result = run(source, tmp_path / "out", "--bundle", str(oracle), "--device", "cpu", "--progress", "none")
+    assert result.exit_code == 0, result.output
+    assert names(tmp_path / "out") == NAMES
+    document = json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8"))
+    assert [row["case"] for row in document["rows"]] == ["a", "a", "b", "b"]
+    assert all(row["measures"]["dice"] > 0.9 for row in document["rows"])
+    assert document["origin"]["bundle"]["name"] == "oracle"
+    assert "2 cases of 2 subjects; bundle oracle" in result.stdout
+    assert "Research use" in result.stdout
+
+
+def test_results_of_a_folder(source: Path, tmp_path: Path) -> None:
+    result = of_folder(source, tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "1.000" in result.stdout
+    assert names(tmp_path / "out") == NAMES
+
+
+def test_a_case_that_fails_is_told_and_gives_the_exit_code(source: Path, tmp_path: Path) -> None:
+    (source / "found" / "a_hippocampus.nii.gz").unlink()
+    result = of_folder(source, tmp_path / "out")
+    assert result.exit_code == 9
+    assert "Not evaluated: a: " in result.stdout
+    assert "Warning: Not evaluated: a: " in result.stderr
+    document = json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8"))
+    assert [failure["case"] for failure in document["failures"]] == ["a"]
+    assert {row["case"] for row in document["rows"]} == {"b"}
+
+
+def test_json_lines_and_nothing_else(source: Path, tmp_path: Path) -> None:
+    (source / "found" / "b_hippocampus.nii.gz").unlink()
+    result = of_folder(source, tmp_path / "out", "--progress", "json")
+    assert result.exit_code == 9
+    told = events(result)
+    fractions = [event["fraction"] for event in told if event["event"] == "progress"]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    assert told[-1]["event"] == "result"
+    output = told[-1]["output"]
+    assert output["evaluation"]["schema"] == "neosegdino-evaluation/1"
+    assert output["out"] == str(tmp_path / "out")
+    assert "b_hippocampus.nii.gz" in output["warnings"][0]
+
+
+def test_an_evaluation_that_exists_is_kept(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert of_folder(source, out).exit_code == 0
+    before = (out / "cases.csv").read_bytes()
+    save_labels(source / "found" / "a_hippocampus.nii.gz", np.zeros(GRID.shape, np.uint8), volume_on(GRID))
+    result = of_folder(source, out)
+    assert result.exit_code == 7
+    assert "--overwrite" in result.stderr
+    assert (out / "cases.csv").read_bytes() == before
+    assert of_folder(source, out, "--overwrite").exit_code == 0
+    assert (out / "cases.csv").read_bytes() != before
+
+
+def test_a_folder_with_other_files_is_refused_before_any_work(source: Path) -> None:
+    before = names(source / "found")
+    result = of_folder(source, source / "found", "--overwrite")
+    assert result.exit_code == 7
+    assert "holds other files" in result.stderr
+    assert names(source / "found") == before
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        ((), 2, "either --bundle or --predictions"),
+        (("--bundle", "x", "--predictions", "y"), 2, "either --bundle or --predictions"),
+        (("--predictions", "y", "--windows", "all"), 2, "--windows goes with --bundle"),
+        (("--predictions", "absent-folder"), 9, "no folder absent-folder"),
+        (("--bundle", "nothing-like-it"), 4, "No model bundle named 'nothing-like-it'"),
+    ],
+)
+def test_wrong_use_and_errors(source: Path, tmp_path: Path, options: tuple[str, ...], code: int, message: str) -> None:
+    result = run(source, tmp_path / "out", *options)
+    assert result.exit_code == code
+    assert message in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_csv_table_as_a_process(source: Path, tmp_path: Path) -> None:
+    """Beside the installed package; one subject with two scans, so that there is no interval."""
+    table = source / "cases.csv"
+    table.write_text(
+        "image,labels,name,subject,left,right\n"
+        "images/a.nii.gz,labels/a.nii.gz,first,s1,17,53\n"
+        "images/b.nii.gz,labels/b.nii.gz,second,s1,17,53\n",
+        encoding="utf-8",
+    )
+    command = ["evaluate", str(table), "--predictions", str(source / "found"), "--out", str(tmp_path / "out")]
+    done = subprocess.run(
+        [sys.executable, "-m", "neosegdino", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env=ENV,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 cases of 1 subject" in done.stdout
+    document = json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8"))
+    assert {row["spread"]["low"] for row in document["summary"]} == {None}
+
+
+def test_a_reference_of_other_values_is_a_failure_that_names_them(source: Path, tmp_path: Path) -> None:
+    found = str(source / "found")
+    result = CliRunner().invoke(
+        main, ["evaluate", str(source), "--predictions", found, "--out", str(tmp_path / "out"), "--left", "3"]
+    )
+    assert result.exit_code == 9
+    assert "a.nii.gz holds neither side (no voxel of the values 3, 2)" in result.stdout
+    assert "--left" in result.stdout
+    assert names(tmp_path / "out") == NAMES[:-1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals end processes otherwise")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_an_evaluation_that_is_ended_leaves_the_old_one(source: Path, tmp_path: Path, number: signal.Signals) -> None:
+    out, bundle = tmp_path / "out", make_tiny_bundle(tmp_path / "tiny")
+    assert of_folder(source, out).exit_code == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    command = ["evaluate", str(source), "--bundle", str(bundle), "--out", str(out), "--overwrite", "--progress", "json"]
+    sides = ["--left", "17", "--right", "53", "--device", "cpu"]
+    program = [sys.executable, "-m", "neosegdino", *command, *sides]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENV) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["event"] == "progress"
+        process.send_signal(number)
+        process.stdout.read()
+    assert process.returncode == (130 if number == signal.SIGTERM else -number)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

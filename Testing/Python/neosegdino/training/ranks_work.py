@@ -1,0 +1,114 @@
+"""What the ranks do in the tests: ``torchrun ranks_work.py ROLE FOLDER``; imported, the same work in one process."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+from neosegdino.errors import NeoSegDINOError
+from neosegdino.training.losses import dice_and_cross_entropy
+from neosegdino.training.ranks import Ranks, joined
+from neosegdino.training.two_pass import Loss, two_pass_step
+from neosegdino.windows import WindowGrid
+from small_arms import OUTSIDE, WINDOW, Setting, setting
+from torch import Tensor
+
+COUNTS = (1, 2, 5, 7)
+MODES = ("shared", "per-window")
+TYPES = {"float64": torch.float64, "float32": torch.float32}
+VICTIM = 1
+SILENCE = timedelta(seconds=3)
+
+
+def arms_over(count: int, mode: str, dtype: torch.dtype) -> Setting:
+    """Arms with dropout over a row of windows, the last of them half outside the volume."""
+    return setting(mode, (8 * count - 4, 8, 8), WindowGrid(WINDOW, (count, 1, 1), (0, 0, 0)), dtype)
+
+
+def take_step(made: Setting, ranks: Ranks, step: int, loss: Loss, on_decode: Callable[[], object] = int) -> Tensor:
+    """Loss and scores of one step; its gradients are the rank's own until they are summed."""
+
+    def decode(position: int) -> Tensor:
+        on_decode()
+        torch.manual_seed(1000 * step + position)
+        return made.decode(position)
+
+    value, scores = two_pass_step(decode, made.grid, made.target, loss, OUTSIDE, ranks)
+    return torch.cat([value[None], scores.flatten()])
+
+
+def gradients(ranks: Ranks, count: int, mode: str, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Loss, scores and gradients after two steps, summed once; a parameter without gradient is left out."""
+    made = arms_over(count, mode, dtype)
+    made.arms.unused = torch.nn.Parameter(torch.zeros(3))
+    outcomes = [take_step(made, ranks, step, dice_and_cross_entropy()) for step in range(2)]
+    ranks.sum_gradients(made.arms.parameters())
+    found = {name: p.grad for name, p in made.arms.named_parameters() if p.grad is not None}
+    return found | {f"outcome {step}": outcome for step, outcome in enumerate(outcomes)}
+
+
+def compute(ranks: Ranks, folder: Path) -> None:
+    """Write what this rank has after all kinds of steps, and what comes of the small methods."""
+    found: dict[str, object] = {
+        f"{count} {mode} {kind}": gradients(ranks, count, mode, dtype)
+        for count in COUNTS
+        for mode in MODES
+        for kind, dtype in TYPES.items()
+    }
+    halves = [torch.full((2,), 0.1 + position, dtype=torch.bfloat16) for position in ranks.mine(4)]
+    found["halves"] = ranks.gather(halves, 4)
+    found["agreed"] = ranks.agree(["stop", ranks.number])
+    ranks.barrier()
+    torch.save(found, folder / f"{ranks.number}.pt")
+
+
+def train(ranks: Ranks, folder: Path, fate: Callable[[], None]) -> None:
+    """Take steps for ever; the victim meets its fate in the second pass of the third, which is its ninth decoding."""
+    made = arms_over(5, "shared", torch.float32)
+    (folder / f"{ranks.number}.pid").write_text(str(os.getpid()))
+    decoded = itertools.count(1)
+
+    def on_decode() -> None:
+        if next(decoded) == 9 and ranks.number == VICTIM:
+            fate()
+
+    for step in itertools.count():
+        take_step(made, ranks, step, lambda scores, target: scores.square().mean(), on_decode)
+        ranks.sum_gradients(made.arms.parameters())
+
+
+def compute_for_long(ranks: Ranks) -> None:
+    """Kill the victim while the others wait for nobody."""
+    ranks.barrier()
+    if ranks.number == VICTIM:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+
+
+def main() -> None:
+    role, folder = sys.argv[1], Path(sys.argv[2])
+    torch.set_num_threads(1)
+    with joined("cpu", SILENCE if role == "stopped" else timedelta(minutes=2)) as ranks:
+        if role == "compute":
+            compute(ranks, folder)
+        elif role == "killed while the others compute":
+            compute_for_long(ranks)
+        else:
+            train(
+                ranks, folder, lambda: os.kill(os.getpid(), {"killed": signal.SIGKILL, "stopped": signal.SIGSTOP}[role])
+            )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except NeoSegDINOError as error:
+        print(f"rank {os.environ['RANK']}: {error}", file=sys.stderr, flush=True)
+        sys.exit(error.exit_code)
