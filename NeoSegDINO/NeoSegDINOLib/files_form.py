@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import ctk
+import qt
 from slicer.i18n import tr as _
 
 from NeoSegDINOLib.preflight_job import CaseFiles
@@ -27,14 +27,20 @@ class FilesForm:
     def __init__(self, ui: Any, on_change: Callable[[], None]) -> None:
         self._ui = ui
         self._on_change = on_change
-        ui.sourceEdit.filters = ctk.ctkPathLineEdit.Files | ctk.ctkPathLineEdit.Dirs
         ui.sourceEdit.connect("currentPathChanged(QString)", self.on_text)
+        ui.browseFolderButton.connect("clicked(bool)", self.on_browse_folder)
         for edit in (ui.leftValuesEdit, ui.rightValuesEdit):
             edit.connect("textChanged(QString)", self.on_text)
 
     def on_text(self, _text: str) -> None:
         """Another source or other values."""
         self._on_change()
+
+    def on_browse_folder(self) -> None:
+        """Choose a folder; the line's own button chooses a table."""
+        folder = qt.QFileDialog.getExistingDirectory(None, _("Folder of cases"), self._ui.sourceEdit.currentPath)
+        if folder:
+            self._ui.sourceEdit.currentPath = folder
 
     def why_not(self) -> str | None:
         """Why no cases can be looked for, in words; None if they can."""

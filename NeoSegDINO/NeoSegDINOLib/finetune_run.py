@@ -330,8 +330,7 @@ class FinetuneRun:
             self._timer.stop()
             return
         self._timer.setInterval(POLL_EVERY_MS if self._asked is None else POLL_SOON_MS)
-        if not self._timer.isActive():
-            self._timer.start()
+        self._timer.start()
 
     def _tell(self, before: State) -> None:
         if self.state == "failed" and before != "failed":

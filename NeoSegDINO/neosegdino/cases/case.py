@@ -76,7 +76,7 @@ def load_case(case: Case) -> LoadedCase:
 def side_labels(reference: Volume, case: Case) -> NDArray[np.uint8]:
     """Labels 0, 1 (left) and 2 (right) from a label map with the case's own values."""
     labels = np.zeros(reference.shape, np.uint8)
-    values = np.rint(reference.data)
+    values = np.rint(reference.data) if reference.data.dtype.kind == "f" else reference.data
     labels[np.isin(values, case.left)] = SIDES["left"]
     labels[np.isin(values, case.right)] = SIDES["right"]
     return labels

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neosegdino import intensity, measure
-from neosegdino.cases.case import SIDES, Case, grid_problem, side_labels
+from neosegdino.cases.case import SIDES, Case, grid_problem
 from neosegdino.cases.case_report import Problem
 from neosegdino.cases.contrast import Contrast, hinted_contrast, measured_contrast
 from neosegdino.errors import VolumeError
+from neosegdino.geometry import Affine
 from neosegdino.volume import Volume
 
 _LEAVE_OUT = "or leave the case out."
@@ -44,9 +45,8 @@ def check_numbers(labels: Volume) -> Iterator[Problem]:
         )
 
 
-def check_values(labels: Volume, case: Case) -> Iterator[Problem]:
+def check_values(values: tuple[int, ...], case: Case) -> Iterator[Problem]:
     """A side without voxels, and values that are neither side."""
-    values = label_values(labels)
     for side, wanted in (("left", case.left), ("right", case.right)):
         if not set(wanted) & set(values):
             found = f"found were {_listed(values)}" if values else "the labels are empty"
@@ -65,9 +65,9 @@ def check_values(labels: Volume, case: Case) -> Iterator[Problem]:
         )
 
 
-def check_sides(labels: Volume, case: Case) -> Iterator[Problem]:
+def check_sides(sides: NDArray[np.uint8], affine: Affine) -> Iterator[Problem]:
     """Sides that are not where the affine says they should be: seen in RAS, whatever the order of the axes."""
-    centres = measure.centroids_ras(side_labels(finite(labels), case), labels.affine)
+    centres = measure.centroids_ras(sides, affine)
     if len(centres) < len(SIDES):
         return
     left, right = centres[SIDES["left"]], centres[SIDES["right"]]
@@ -89,7 +89,7 @@ def check_sides(labels: Volume, case: Case) -> Iterator[Problem]:
         )
 
 
-def check_pair(image: Volume, labels: Volume, case: Case) -> tuple[list[Problem], Contrast]:
+def check_pair(image: Volume, labels: Volume, sides: NDArray[np.uint8], case: Case) -> tuple[list[Problem], Contrast]:
     """What image and labels say together; and the guess of the contrast."""
     mismatch = grid_problem(image, labels)
     if mismatch:
@@ -98,7 +98,6 @@ def check_pair(image: Volume, labels: Volume, case: Case) -> tuple[list[Problem]
         sides = np.zeros(image.shape, np.uint8)
     else:
         problems = []
-        sides = side_labels(finite(labels), case)
     problems += _check_finite(image, sides)
     try:
         cleaned = intensity.clean(image).data
@@ -114,7 +113,8 @@ def check_pair(image: Volume, labels: Volume, case: Case) -> tuple[list[Problem]
 
 def label_values(labels: Volume) -> tuple[int, ...]:
     """Whole numbers in a label map but 0."""
-    return tuple(int(value) for value in np.unique(np.rint(finite(labels).data)) if value != 0)
+    data = finite(labels).data
+    return tuple(int(value) for value in np.unique(np.rint(data[data != 0])) if value != 0)
 
 
 def finite(labels: Volume) -> Volume:

@@ -9,12 +9,14 @@ from pathlib import Path
 import msgspec
 import nibabel as nib
 import numpy as np
+from numpy.typing import NDArray
 
 from neosegdino import measure
 from neosegdino.cases import checks
 from neosegdino.cases.case import SIDES, Case, side_labels
 from neosegdino.cases.case_report import CaseReport, Problem, SideVolumes
 from neosegdino.errors import CaseError, VolumeError
+from neosegdino.geometry import Affine
 from neosegdino.volume import Volume, load_volume
 
 _MOST_NAMED = 20
@@ -96,25 +98,28 @@ def _look_at(case: Case) -> tuple[CaseReport, str]:
             report, shape=image.shape, spacing_mm=_rounded(image.spacing), axis_codes=image.axis_codes
         )
         problems += [_note(note) for note in image.notes]
-    if labels is not None:
-        report, found = _look_at_labels(report, labels, case)
+    sides = None if labels is None else side_labels(checks.finite(labels), case)
+    if labels is not None and sides is not None:
+        report, found = _look_at_labels(report, labels, sides, case)
         problems += found
-    if image is not None and labels is not None:
-        together, contrast = checks.check_pair(image, labels, case)
+    if image is not None and labels is not None and sides is not None:
+        together, contrast = checks.check_pair(image, labels, sides, case)
         problems += together
         report = msgspec.structs.replace(report, contrast=contrast)
     report = msgspec.structs.replace(report, problems=_blocking_first(problems))
     return report, "" if image is None else _content(image)
 
 
-def _look_at_labels(report: CaseReport, labels: Volume, case: Case) -> tuple[CaseReport, list[Problem]]:
+def _look_at_labels(
+    report: CaseReport, labels: Volume, sides: NDArray[np.uint8], case: Case
+) -> tuple[CaseReport, list[Problem]]:
     """Where the values are damaged, they say nothing more."""
     if damaged := list(checks.check_numbers(labels)):
         return report, damaged
     report = msgspec.structs.replace(
-        report, label_values=checks.label_values(labels), volume_mm3=_volumes(labels, case)
+        report, label_values=checks.label_values(labels), volume_mm3=_volumes(sides, labels.affine)
     )
-    return report, [*checks.check_values(labels, case), *checks.check_sides(labels, case)]
+    return report, [*checks.check_values(report.label_values, case), *checks.check_sides(sides, labels.affine)]
 
 
 def _load(path: str, what: str, problems: list[Problem]) -> Volume | None:
@@ -133,8 +138,8 @@ def _note(note: str) -> Problem:
     return Problem("header", note, "Look at the image and compare it with the original.", False)
 
 
-def _volumes(labels: Volume, case: Case) -> SideVolumes:
-    found = measure.volumes_mm3(side_labels(checks.finite(labels), case), labels.affine)
+def _volumes(sides: NDArray[np.uint8], affine: Affine) -> SideVolumes:
+    found = measure.volumes_mm3(sides, affine)
     left, right = (round(found.get(SIDES[side], 0.0), 2) for side in ("left", "right"))
     return SideVolumes(left, right)
 

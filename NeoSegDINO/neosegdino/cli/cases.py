@@ -22,11 +22,15 @@ def cases(ctx: click.Context, *, source: CaseSource, as_json: bool) -> None:
     values, volumes and a guess of its contrast, and below what is wrong and what to do. Where a case cannot be used,
     the exit code is 9.
     """
+    from tqdm import tqdm
+
     from neosegdino.cases.case_report import encode
     from neosegdino.cases.preflight import preflight
     from neosegdino.cases.show import table
 
-    reports = preflight(source.find())
+    found = source.find()
+    with tqdm(total=len(found), desc="Looking at cases", leave=False, disable=None) as bar:
+        reports = preflight(found, lambda report: bar.update())
     click.echo(encode(reports) if as_json else table(reports, min(100, shutil.get_terminal_size().columns)))
     if any(report.bad for report in reports):
         ctx.exit(CaseError.exit_code)

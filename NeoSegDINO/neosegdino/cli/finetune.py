@@ -12,7 +12,7 @@ import msgspec
 
 from neosegdino.cli import show, watch
 from neosegdino.cli.case_options import CaseSource, case_source
-from neosegdino.cli.numbers import THREE
+from neosegdino.cli.numbers import three
 from neosegdino.errors import DependencyError, NeoSegDINOError, Paused
 from neosegdino.progress import Progress, ResultEvent, Sink, error_event
 from neosegdino.training.settings import FinetuneSettings
@@ -31,8 +31,13 @@ def _settings(command: Command) -> Command:
         click.option("--name", default=_DEFAULT.name, show_default=True, help="Name of the new bundle."),
         click.option("--bundle", metavar="NAME|DIR", help="Bundle to start from; by default the shipped one."),
         click.option("--windows", type=click.Choice(["located", "all"]), default=_DEFAULT.windows, show_default=True),
-        click.option("--counts", type=THREE, help="Windows per axis around the hippocampi, with --windows all."),
-        click.option("--window", type=THREE, help="Voxels of a window; by default the bundle's."),
+        click.option(
+            "--counts",
+            metavar="X,Y,Z",
+            callback=three,
+            help="Windows per axis around the hippocampi, with --windows all.",
+        ),
+        click.option("--window", metavar="X,Y,Z", callback=three, help="Voxels of a window; by default the bundle's."),
         click.option("--arms", type=click.Choice(["shared", "per-window"]), default=_DEFAULT.arms, show_default=True),
         click.option("--decoder", default="", help="Head to train; by default the bundle's."),
         click.option("--from-scratch", is_flag=True, help="Start the decoder from random weights."),
@@ -75,6 +80,7 @@ def _settings(command: Command) -> Command:
 @click.pass_context
 def finetune(
     ctx: click.Context,
+    /,
     *,
     source: CaseSource | None,
     out: Path | None,

@@ -44,6 +44,7 @@ class Best:
 
     epoch: int
     dice: float
+    loss: float
     arms: dict[str, Tensor]
 
 
@@ -202,9 +203,8 @@ class Trainer:
 
     def _close_epoch(self) -> None:
         position = self.position
-        losses = [self._validate(case) for case in self._validation]
-        loss, left, right = (_mean([row[column] for row in losses]) for column in range(3))
-        dice = _mean([value for value in (left, right) if value is not None])
+        measured = [self._validate(case) for case in self._validation]
+        loss, left, right = (_mean([row[column] for row in measured]) for column in range(3))
         position.epoch += 1
         position.points.append(
             CurvePoint(
@@ -218,12 +218,18 @@ class Trainer:
             )
         )
         position.losses, position.place = [], 0
-        if dice is not None and (position.best is None or dice > position.best.dice):
-            arms = {name: tensor.detach().clone() for name, tensor in self.arms.state_dict().items()}
-            position.best = Best(position.epoch, dice, arms)
+        self._keep_best(loss, _mean([left, right]))
         self._save()
         self._look()
         self._reporter.tell(**self._where())
+
+    def _keep_best(self, loss: float | None, dice: float | None) -> None:
+        """Keep the weights if they validate better: by Dice, and by the loss while Dice tells nothing yet."""
+        best = self.position.best
+        if loss is None or dice is None or (best and (dice, -loss) <= (best.dice, -best.loss)):
+            return
+        arms = {name: tensor.detach().clone() for name, tensor in self.arms.state_dict().items()}
+        self.position.best = Best(self.position.epoch, dice, loss, arms)
 
     @torch.no_grad()
     def _validate(self, case: PreparedCase) -> tuple[float | None, float | None, float | None]:

@@ -24,14 +24,9 @@ def table() -> Comparison:
 def test_text_is_aligned_and_says_what_it_is_of(table: Comparison) -> None:
     header, rule, single, several, *notes = table.text().splitlines()
     assert len(rule) >= len(header)
-    for title, ours, none in (
-        ("ours: mean", "0.667", "-"),
-        ("n   ", "6", "0"),
-        ("newborns", "3", "0"),
-        ("failed", "0", "3"),
-    ):
-        assert single[header.index(title) :].split()[0] == ours
-        assert several[header.index(title) :].split()[0] == none
+    starts = [header.index(title) for title in ("ours: mean", " n ", "newborns", "failed")]
+    assert [single[start:].split()[0] for start in starts] == ["0.667", "6", "3", "0"]
+    assert [several[start:].split()[0] for start in starts] == ["-", "0", "0", "3"]
     said = "\n".join(notes)
     assert "T1w and T2w" in said and "5 folds" in said and "Left out: ALBERT_07_T1w." in said and "Research use" in said
 
