@@ -58,9 +58,9 @@ def may_close() -> bool:
     for run in list(_watched):
         run.poll()
     working = [run for run in _watched if run.working]
-    if not working or slicer.app.testingEnabled():
+    if not working:
         return True
-    answer = _ask(working[-1])
+    answer = ask(working[-1])
     if answer == qt.QMessageBox.No:
         working[-1].pause()
     return answer in (qt.QMessageBox.Yes, qt.QMessageBox.No)
@@ -78,7 +78,8 @@ def _filter_if(wanted: bool) -> None:
         window.removeEventFilter(_filter.pop())
 
 
-def _ask(run: FinetuneRun) -> Any:
+def ask(run: FinetuneRun) -> Any:
+    """Ask what shall become of a run: Yes keeps it running, No pauses it, Cancel keeps Slicer open."""
     box = qt.QMessageBox(slicer.util.mainWindow())
     box.windowTitle = _("NeoSegDINO: a run is at work")
     box.text = _("A fine-tuning run is at work in {folder}.").format(folder=run.folder)

@@ -31,8 +31,8 @@ def _series() -> list[_Series]:
     return [
         _Series("loss", _("Training loss"), (0.45, 0.45, 0.45)),
         _Series("validation_loss", _("Validation loss"), (0.8, 0.25, 0.2)),
-        _Series("dice_left", _("Dice left"), (0.2, 0.5, 0.9)),
-        _Series("dice_right", _("Dice right"), (0.9, 0.6, 0.2)),
+        _Series("dice_left", _("Dice left"), (0.95, 0.45, 0.2)),
+        _Series("dice_right", _("Dice right"), (0.15, 0.65, 0.95)),
     ]
 
 
@@ -46,24 +46,16 @@ class Curves:
     ----------
     run : str
         The run's folder.
-    title : str
-        The model's name, for the nodes' names.
     """
 
-    def __init__(self, run: str, title: str) -> None:
+    def __init__(self, run: str) -> None:
         self._run = run
-        self._title = title
 
-    @property
-    def exist(self) -> bool:
-        """Whether the scene holds the table."""
-        return self._find("vtkMRMLTableNode", "table") is not None
-
-    def show(self, points: Sequence[CurvePoint]) -> None:
-        """Put the curves into the scene, and the chart into the views."""
-        table = self._node("vtkMRMLTableNode", "table", _("{title} curves"))
+    def show(self, points: Sequence[CurvePoint], model: str) -> None:
+        """Put the curves into the scene, named after the model, and the chart into the views."""
+        table = self._node("vtkMRMLTableNode", "table", _("{model} curves").format(model=model))
         self._fill(table, points)
-        slicer.modules.plots.logic().ShowChartInLayout(self._chart(table))
+        slicer.modules.plots.logic().ShowChartInLayout(self._chart(table, model))
 
     def update(self, points: Sequence[CurvePoint]) -> None:
         """Fill the table in place; nothing happens where the user has not asked for it or has removed it."""
@@ -76,8 +68,8 @@ class Curves:
         with slicer.util.NodeModify(table):
             slicer.util.updateTableFromArray(table, columns, list(COLUMNS))
 
-    def _chart(self, table: Node) -> Node:
-        chart = self._node("vtkMRMLPlotChartNode", "chart", _("{title}: loss and Dice"))
+    def _chart(self, table: Node, model: str) -> Node:
+        chart = self._node("vtkMRMLPlotChartNode", "chart", _("{model}: loss and Dice").format(model=model))
         chart.SetTitle(chart.GetName())
         chart.SetXAxisTitle(_("Epoch"))
         chart.YAxisTitleVisibilityOff()
@@ -100,7 +92,7 @@ class Curves:
     def _node(self, kind: str, role: str, name: str) -> Node:
         node = self._find(kind, role)
         if node is None:
-            node = slicer.mrmlScene.AddNewNodeByClass(kind, name.format(title=self._title))
+            node = slicer.mrmlScene.AddNewNodeByClass(kind, name)
             mark_node(node, self._run, role)
         return node
 

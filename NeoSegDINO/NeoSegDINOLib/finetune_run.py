@@ -104,6 +104,14 @@ class FinetuneRun:
         return Path(self.status.bundle) if self.state == "finished" and self.status is not None else None
 
     @property
+    def model(self) -> str:
+        """Name of the model that comes out; the folder's name before there is a plan."""
+        try:
+            return self.files.read_plan().settings.name
+        except TrainingError:
+            return self.folder.name
+
+    @property
     def log(self) -> str:
         """The end of the worker's output, for a report."""
         log = JobLog()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from neosegdino.errors import NeoSegDINOError
     from neosegdino.training.run_folder import RunFolder
 
+TRIES = 3
 VOLUME, SEGMENTATION = "vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode"
 
 
@@ -48,6 +50,7 @@ class Look:
         self._run = str(files.folder)
         self._seen: tuple[int, int] | None = None
         self._reading: Background[LookImages] | None = None
+        self._misses = 0
 
     def update(self) -> None:
         """Read the files in a thread if they have changed, then show them."""
@@ -71,12 +74,17 @@ class Look:
 
     def _take(self, images: LookImages) -> None:
         self._reading = None
+        self._misses = 0
         show_look(self._run, images)
 
-    def _miss(self, _error: NeoSegDINOError) -> None:
-        """Files that are just being replaced are read the next time."""
+    def _miss(self, error: NeoSegDINOError) -> None:
+        """Files that are just being replaced are read once more."""
         self._reading = None
-        self._seen = None
+        self._misses += 1
+        if self._misses < TRIES:
+            self.show_again()
+        else:
+            logging.warning("NeoSegDINO: the look at a validation case cannot be shown: %s", error)
 
 
 def read_look(files: RunFolder) -> LookImages:
@@ -92,7 +100,7 @@ def read_look(files: RunFolder) -> LookImages:
     from neosegdino.errors import CaseError
     from neosegdino.volume import load_volume
 
-    image, labels = load_volume(files.look_image), load_volume(files.look_labels)
+    image, labels = load_volume(files.look_image), load_volume(files.look_labels, flat=True)
     if problem := grid_problem(image, labels):
         raise CaseError(f"The look at a validation case: {problem}.")
     classes = find_bundle(files.read_plan().bundle_folder, verify=False).spec.classes

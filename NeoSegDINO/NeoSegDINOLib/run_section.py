@@ -60,7 +60,7 @@ class RunSection:
         if self._look is not None:
             self._look.leave()
         self.run = run
-        self._curves = None if run is None else Curves(str(run.folder), run.folder.name)
+        self._curves = None if run is None else Curves(str(run.folder))
         self._look = None if run is None else Look(run.files)
         self._told = ""
         self.message.clear()
@@ -101,7 +101,7 @@ class RunSection:
     def on_show_curves(self) -> None:
         """Put the curves into the scene and the chart into the views."""
         if self.run is not None and self._curves is not None:
-            self._curves.show(self.run.curves())
+            self._curves.show(self.run.curves(), self.run.model)
 
     def close(self) -> None:
         """Let go of the run, whose worker goes on (the module goes away)."""
@@ -155,7 +155,7 @@ def run_in_words(run: FinetuneRun) -> str:
     if run.state == "training":
         parts.append(remaining_in_words(status.remaining_s))
     if status.best_dice is not None:
-        parts.append(_("best Dice {dice:.2f} (epoch {epoch})").format(dice=status.best_dice, epoch=status.best_epoch))
+        parts.append(_("best Dice {dice:.2f}").format(dice=status.best_dice))
     line = ", ".join(part for part in parts if part)
     return f"{line}\n{status.device}" if run.working and status.device else line
 

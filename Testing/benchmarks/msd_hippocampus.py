@@ -1,12 +1,13 @@
-"""Fine-tuning on real images, each method for the same time: hippocampus crops of the Medical Segmentation Decathlon.
+"""Fine-tuning on real images, each method for the same time or for as many epochs: hippocampus crops of the Medical Segmentation Decathlon.
 
-    python Testing/benchmarks/msd_hippocampus.py FOLDER --device cuda [--seconds 80] [--rows NAME ...] [--json FILE]
+    python Testing/benchmarks/msd_hippocampus.py FOLDER --device cuda [--seconds 80 | --epochs N] [--rows NAME ...] [--json FILE]
 
 FOLDER holds ``images`` and ``labels`` of Task04 (adult T1w crops around one hippocampus; 1 is its anterior part, 2 its
 posterior part; CC BY-SA 4.0, not part of this repository). Of 100 cases the first 80 by number are trained on and the
 last 20 are tested; nothing is chosen by the latter, and no epoch is chosen at all: the last weights count. The Dice is
 that of the hippocampus (1 or 2) on the crop's own voxels. The windows lie around the middle of the crop. The time is
-that of all training steps; encoding, which is done once, is told beside it. The features are the starter's, frozen.
+that of all training steps; encoding, which is done once, is told beside it. With --epochs every row has that many
+epochs, however long they take. The features are the starter's, frozen.
 """
 
 from __future__ import annotations
@@ -68,12 +69,12 @@ def register_unet() -> None:
 class Experiment:
     """The cases, and the training of one row after the other."""
 
-    def __init__(self, folder: Path, device: str, seconds: float) -> None:
+    def __init__(self, folder: Path, device: str, seconds: float, epochs: int | None) -> None:
         from neosegdino.bundle_store import find_bundle
         from neosegdino.cases.case import Case, load_case
         from neosegdino.device import resolve
 
-        self.bundle, self.choice, self.seconds = find_bundle(None), resolve(device), seconds
+        self.bundle, self.choice, self.seconds, self.epochs = find_bundle(None), resolve(device), seconds, epochs
         names = sorted(path.name for path in (folder / "images").glob("*.nii.gz"))
         files = ((name, str(folder / "images" / name), str(folder / "labels" / name), name) for name in names)
         self.cases = [load_case(Case(*parts)) for parts in files]
@@ -89,8 +90,7 @@ class Experiment:
             prepared = [prepare_case(case, student.spec, middle(case.volume)) for case in self.cases]
             training, tested = prepared[:-TESTED], prepared[-TESTED:]
             encoding = timed(lambda: encode(views, training, settings))
-            probe = timed(lambda: self._train(student, views, training, settings, 1, Path(scratch)))
-            epochs = max(1, round(self.seconds / probe))
+            epochs = self.epochs or self._epochs_in_time(student, views, training, settings, Path(scratch))
             student, views = self._student(settings, Path(scratch))
             took = timed(lambda: self._train(student, views, training, settings, epochs, Path(scratch)))
             pairs = zip(tested, self.cases[-TESTED:], strict=True)
@@ -103,6 +103,10 @@ class Experiment:
         )
         whole, parts = zip(*results, strict=True)
         return list(whole), list(parts)
+
+    def _epochs_in_time(self, student: Any, views: Any, training: Any, settings: Any, scratch: Path) -> int:
+        probe = timed(lambda: self._train(student, views, training, settings, 1, scratch))
+        return max(1, round(self.seconds / probe))
 
     def _student(self, settings: Any, scratch: Path) -> tuple[Any, Any]:
         from neosegdino.inference import Run
@@ -198,15 +202,16 @@ def main() -> None:
     benchmark = figures.Benchmark(__doc__ or "")
     benchmark.parser.add_argument("folder", type=Path)
     benchmark.parser.add_argument("--device", default="auto")
-    benchmark.parser.add_argument("--seconds", type=float, default=80, help="training time of each row")
+    lengths = benchmark.parser.add_mutually_exclusive_group()
+    lengths.add_argument("--seconds", type=float, default=80, help="training time of each row")
+    lengths.add_argument("--epochs", type=int, help="epochs of each row, in place of a time")
     benchmark.parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
     arguments = benchmark.parser.parse_args()
     register_unet()
-    experiment = Experiment(arguments.folder, arguments.device, arguments.seconds)
+    experiment = Experiment(arguments.folder, arguments.device, arguments.seconds, arguments.epochs)
     rows = [figure for name in arguments.rows for figure in table(name, *experiment.row(name))]
-    data = (
-        f"MSD Task04: {len(experiment.cases) - TESTED} cases trained on, {TESTED} tested; {arguments.seconds:g} s a row"
-    )
+    length = f"{arguments.epochs} epochs" if arguments.epochs else f"{arguments.seconds:g} s"
+    data = f"MSD Task04: {len(experiment.cases) - TESTED} cases trained on, {TESTED} tested; {length} a row"
     benchmark.finish(data, rows, arguments.json, experiment.choice.line)
 
 

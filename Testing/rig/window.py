@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from rig import theme
+from rig.plot_view import active_chart, draw_chart
 from rig.scene import Scene
 from rig.views import SliceView, ThreeDView
 
@@ -181,7 +182,7 @@ def picture(
     dark: bool = False,
     scene: Scene | None = None,
 ) -> Path:
-    """Save a picture of Slicer's window with a module's panel and the four views.
+    """Save a picture of Slicer's window with a module's panel and the four views; a chart takes the 3D view's place.
 
     Parameters
     ----------
@@ -218,7 +219,10 @@ def picture(
             segmentation.CreateClosedSurfaceRepresentation()
         point = (0.0, 0.0, 0.0) if segmentation is None else centre(segmentation)
         for name, pane in panes.items():
-            if name == "3D":
+            if name == "3D" and active_chart(scene.node) is not None:  # as in Slicer's layouts with a plot
+                size = (pane.image.width(), pane.image.height())
+                pane.image.setPixmap(_pixmap(draw_chart(active_chart(scene.node), size)))
+            elif name == "3D":
                 _draw_three_d(scene, pane)
             else:
                 _draw_slice(scene, name, pane, volume, point)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from neosegdino.decoder.base import HeadShape, create_head
 from neosegdino.depth import DepthEmbedding
@@ -22,7 +24,7 @@ class DecodingArm(nn.Module):
 
     def forward(self, tokens: Sequence[Tensor], image: Tensor) -> Tensor:
         """Scores ``(N, classes, x, y, z)`` from tokens without depth and the window's image ``(N, 1, x, y, z)``."""
-        scores: Tensor = self.head([self.depth(t) for t in tokens], image)
+        scores: Tensor = self.head((self.depth(t) for t in tokens), image)
         return scores
 
 
@@ -54,7 +56,18 @@ class DecodingArms(nn.Module):
         count = 1 if self.shared or positions is None else positions
         self.arms = nn.ModuleList([DecodingArm(spec, shape, axis) for _ in range(count)])
 
+    def together(self) -> int:
+        """Windows that may be decoded at once where no graph is kept, within the memory of one window's graph.
+
+        One where every window has an arm of its own, and where dropout draws: then each window has random numbers of
+        its own, which its second pass repeats.
+        """
+        draws = self.training and any(isinstance(part, _DropoutNd) and part.p > 0 for part in self.modules())
+        if draws or not self.shared:
+            return 1
+        return cast(DecodingArm, self.arms[0]).head.together
+
     def forward(self, position: int, tokens: Sequence[Tensor], image: Tensor) -> Tensor:
-        """Scores of the window at a position of the cut."""
+        """Scores of windows at a position of the cut; a shared arm takes windows of any positions at once."""
         scores: Tensor = self.arms[0 if self.shared else position](tokens, image)
         return scores

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -37,19 +38,29 @@ class HeadShape:
 
 
 class Head(nn.Module):
-    """Scores for one window from its tokens and its image."""
+    """Scores for one window from its tokens and its image.
+
+    Attributes
+    ----------
+    together : int
+        Windows that a forward pass without graph takes at once within the memory of one window's graph. More than one
+        only in a head that draws no random numbers but those of dropout layers.
+    """
+
+    together: ClassVar[int] = 1
 
     def __init__(self, shape: HeadShape) -> None:
         super().__init__()
         self.shape = shape
 
-    def forward(self, tokens: Sequence[Tensor], image: Tensor) -> Tensor:
+    def forward(self, tokens: Iterable[Tensor], image: Tensor) -> Tensor:
         """Decode one batch of windows.
 
         Parameters
         ----------
-        tokens : sequence of Tensor
-            One per encoder block, ``(N, C, a, b, c)``, depth embedding included.
+        tokens : iterable of Tensor
+            One per encoder block, ``(N, C, a, b, c)``, depth embedding included. Each is made when it is asked for, so
+            that without a graph a head need not hold them all; they can be gone through once.
         image : Tensor
             ``(N, 1, x, y, z)``.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from torch import Tensor, nn
 
@@ -24,6 +24,8 @@ class DPTHead(Head):
         Dropout of whole channels in every block.
     """
 
+    together = 2
+
     def __init__(self, shape: HeadShape, channels: int = 64, dropout: float = 0.0) -> None:
         super().__init__(shape)
         self.project = TokenProjection(shape, channels)
@@ -32,7 +34,7 @@ class DPTHead(Head):
         self.refine_full = ResidualBlock(channels // 2, channels // 4, dropout)
         self.score = nn.Conv3d(channels // 4, shape.classes, 1)
 
-    def forward(self, tokens: Sequence[Tensor], image: Tensor) -> Tensor:
+    def forward(self, tokens: Iterable[Tensor], image: Tensor) -> Tensor:
         """Scores ``(N, classes, x, y, z)``; the image itself is not looked at."""
         x = self.refine_tokens(self.project(tokens))
         x = self.refine_half(resize(x, [-(-n // 2) for n in image.shape[2:]]))

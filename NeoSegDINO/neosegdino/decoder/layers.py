@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -46,7 +46,7 @@ class TokenProjection(nn.Module):
         super().__init__()
         self.projections = nn.ModuleList([nn.Conv3d(shape.channels, channels, 1) for _ in range(shape.blocks)])
 
-    def forward(self, tokens: Sequence[Tensor]) -> Tensor:
+    def forward(self, tokens: Iterable[Tensor]) -> Tensor:
         """Tokens of every block ``(N, C, a, b, c)`` to ``(N, channels, a, b, c)``."""
         return torch.stack([p(t) for p, t in zip(self.projections, tokens, strict=True)]).sum(dim=0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +19,7 @@ class LinearHead(Head):
         super().__init__(shape)
         self.score = nn.Conv3d(shape.channels * shape.blocks, shape.classes, 1)
 
-    def forward(self, tokens: Sequence[Tensor], image: Tensor) -> Tensor:
+    def forward(self, tokens: Iterable[Tensor], image: Tensor) -> Tensor:
         """Scores ``(N, classes, x, y, z)``; the image itself is not looked at."""
         scores = self.score(torch.cat(list(tokens), dim=1))
         return F.interpolate(scores, size=image.shape[2:], mode="trilinear", align_corners=False)

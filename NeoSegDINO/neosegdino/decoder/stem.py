@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,8 @@ class StemHead(Head):
         Dropout of whole channels at 1/4 resolution.
     """
 
+    together = 2
+
     def __init__(self, shape: HeadShape, channels: Sequence[int] = (16, 32, 96), dropout: float = 0.0) -> None:
         super().__init__(shape)
         fine, half, quarter = channels
@@ -43,7 +45,7 @@ class StemHead(Head):
         self.merge_fine = ResidualBlock(half + fine, fine)
         self.score = nn.Conv3d(fine, shape.classes, 1)
 
-    def forward(self, tokens: Sequence[Tensor], image: Tensor) -> Tensor:
+    def forward(self, tokens: Iterable[Tensor], image: Tensor) -> Tensor:
         """Scores ``(N, classes, x, y, z)``."""
         fine = self.image(image)
         half = self.image_half(fine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from neosegdino.files import atomic_path
 
 State = dict[str, Any]
 """Tensors, numbers, texts, and lists and dictionaries of them: what can be read without running code."""
+_DAMAGED = (RuntimeError, EOFError, OSError, ValueError, LookupError, pickle.UnpicklingError, zipfile.BadZipFile)
+"""What zipfile and torch raise on damaged files."""
 
 
 def write_checkpoint(path: Path, state: State) -> None:
@@ -41,12 +44,20 @@ def read_checkpoint(path: Path, device: torch.device) -> State | None:
     if not path.exists():
         return None
     try:
+        _check_sums(path)
         state = torch.load(path, weights_only=True, map_location=device)
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except _DAMAGED as error:
         raise TrainingError(
-            f"The checkpoint {path} is damaged: {str(error).splitlines()[0]}.",
+            f"The checkpoint {path} is damaged: {(str(error) or type(error).__name__).splitlines()[0]}.",
             "Restore it from a copy, or start the run again in another folder.",
         ) from error
     if not isinstance(state, dict):
         raise TrainingError(f"{path} is not a checkpoint.", "Start the run again in another folder.")
     return state
+
+
+def _check_sums(path: Path) -> None:
+    """Compare every part of the file with its checksum, which torch does not look at."""
+    with zipfile.ZipFile(path) as archive:
+        if (part := archive.testzip()) is not None:
+            raise zipfile.BadZipFile(f"{part} does not have its checksum")

@@ -86,15 +86,15 @@ def _measure(student: Student) -> tuple[float, float, float, int, int]:
         with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
             return student.model.encoder(image, CHUNK[kind])  # type: ignore[no-any-return]
 
-    def decode(position: int) -> Tensor:
+    def decode(positions: Sequence[int]) -> Tensor:
         with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
-            scores: Tensor = student.model.arms(position, tokens, image)
-        return scores[0].float()
+            scores: Tensor = student.model.arms(positions[0], tokens, image)
+        return scores.float()
 
     encoding, tokens = _timed(encode)
     tokens = [part.float() for part in tokens]
     with torch.no_grad():
-        forward, _ = _timed(lambda: decode(0))
+        forward, _ = _timed(lambda: decode([0]))
     cut = WindowGrid(window, (1, 1, 1), (0, 0, 0))
     step, _ = _timed(lambda: two_pass_step(decode, cut, target, loss, OUTSIDE))
     size = sum(part.numel() for part in tokens) * STORED.itemsize + image.numel() * 3

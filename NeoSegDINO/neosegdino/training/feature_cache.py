@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neosegdino.errors import OutputError
 from neosegdino.files import atomic_path
+from neosegdino.folders import cannot_write
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,12 +44,14 @@ class FeatureCache:
         path = self._path(key)
         try:
             tensors = load_file(path)
-            os.utime(path)  # when it was last used
         except FileNotFoundError:
             return None
         except (SafetensorError, OSError):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder that cannot be written
+                path.unlink()
             return None
+        with suppress(OSError):  # a file of another user, or one just removed by another process
+            os.utime(path)  # when it was last used
         return tensors
 
     def put(self, key: str, tensors: Mapping[str, Tensor]) -> None:
@@ -65,11 +68,11 @@ class FeatureCache:
         size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
         if size > self.limit_bytes:
             return
-        self._make_room(size)
         try:
+            self._make_room(size)
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"Cannot make {self.folder}: {error.strerror}.", "Choose another folder.") from error
+            raise cannot_write(self.folder, error) from error
         with atomic_path(self._path(key)) as temporary:
             try:
                 save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, temporary)

@@ -162,7 +162,10 @@ class RunFolder:
         if status is None or status.state not in ("starting", "training"):
             return False
         try:
-            return bool(abs(psutil.Process(status.pid).create_time() - status.process_began) < 2)
+            process = psutil.Process(status.pid)
+            if process.status() == psutil.STATUS_ZOMBIE:  # killed, and not yet asked about by who started it
+                return False
+            return bool(abs(process.create_time() - status.process_began) < 2)
         except psutil.NoSuchProcess:
             return False
 
@@ -173,5 +176,5 @@ class RunFolder:
     def _read(self, path: Path, kind: type[Kind]) -> Kind:
         try:
             return msgspec.json.decode(path.read_bytes(), type=kind)
-        except (msgspec.DecodeError, OSError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
             raise TrainingError(f"{path} cannot be read: {error}.", "Start a new run in another folder.") from error

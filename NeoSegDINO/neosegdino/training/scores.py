@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from neosegdino.decoder import DecodingArms
 from neosegdino.training.ranks import ALONE, Ranks
+from neosegdino.training.two_pass import groups
 from neosegdino.training.views import Sample
 from neosegdino.windows import reassemble
 
@@ -14,13 +17,14 @@ OUTSIDE = (0.0, -10.0, -10.0)
 """Scores where no window lies: surely background."""
 
 
-def window_scores(arms: DecodingArms, sample: Sample, position: int) -> Tensor:
-    """Scores ``(C, x, y, z)`` of the window at a position."""
+def window_scores(arms: DecodingArms, sample: Sample, positions: Sequence[int]) -> Tensor:
+    """Scores ``(k, C, x, y, z)`` of the windows at some positions; of several only where the arm is shared."""
     kind = sample.windows.device.type
-    tokens = sample.tokens(position)
+    tokens = _tokens(sample, positions)
+    windows = torch.cat([sample.windows[position : position + 1] for position in positions])
     with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
-        scores: Tensor = arms(position, tokens, sample.windows[position : position + 1])
-    return scores[0].float()
+        scores: Tensor = arms(positions[0], tokens, windows)
+    return scores.float()
 
 
 @torch.no_grad()
@@ -29,6 +33,13 @@ def whole_scores(arms: DecodingArms, sample: Sample, ranks: Ranks = ALONE) -> Te
     training = arms.training
     arms.eval()
     count = len(sample.cut)
-    windows = ranks.gather([window_scores(arms, sample, place) for place in ranks.mine(count)], count)
+    own = groups(ranks.mine(count), arms.together())
+    windows = ranks.gather([scores for group in own for scores in window_scores(arms, sample, group)], count)
     arms.train(training)
     return reassemble(windows, sample.cut, sample.target.shape, windows.new_tensor(OUTSIDE))
+
+
+def _tokens(sample: Sample, positions: Sequence[int]) -> list[Tensor]:
+    if len(positions) == 1:
+        return sample.tokens(positions[0])
+    return [torch.cat(parts) for parts in zip(*map(sample.tokens, positions), strict=True)]

@@ -174,11 +174,7 @@ class Trainer:
         self._ranks.sum_gradients(self._parameters)
         norm = nn.utils.clip_grad_norm_(self._parameters, _GRADIENT_NORM)
         if not math.isfinite(total) or not bool(torch.isfinite(norm)):
-            names = ", ".join(case.name for case in batch)
-            raise TrainingError(
-                f"In step {self.position.step + 1} the loss is no number any more ({names}).",
-                "Look at these cases, and start a new run with a lower --rate; the last checkpoint is kept.",
-            )
+            raise self._no_number(", ".join(case.name for case in batch))
         self._optimiser.step()
         return total
 
@@ -189,15 +185,16 @@ class Trainer:
         def loss(scores: Tensor, target: Tensor) -> Tensor:
             return self._loss(scores, target) / share
 
-        value, _ = two_pass_step(decode, sample.cut, sample.target, loss, OUTSIDE, self._ranks)
+        together = self.arms.together()
+        value, _ = two_pass_step(decode, sample.cut, sample.target, loss, OUTSIDE, self._ranks, together)
         return float(value)
 
     def _decode(self, sample: Sample, name: str) -> Decode:
-        """Scores of a window; what dropout draws depends on the step and the window, not on the pass or the rank."""
+        """Scores of windows; what dropout draws depends on the step and the window, not on the pass or the rank."""
 
-        def decode(position: int) -> Tensor:
-            torch.manual_seed(seed_of(self._settings.seed, "dropout", self.position.step, name, position))
-            return window_scores(self.arms, sample, position)
+        def decode(positions: Sequence[int]) -> Tensor:
+            torch.manual_seed(seed_of(self._settings.seed, "dropout", self.position.step, name, *positions))
+            return window_scores(self.arms, sample, positions)
 
         return decode
 
@@ -279,9 +276,17 @@ class Trainer:
             "best_dice": best.dice if best else None,
         }
 
+    def _no_number(self, where: str) -> TrainingError:
+        return TrainingError(
+            f"In step {self.position.step + 1} the loss or the weights are no number any more ({where}).",
+            "Look at these cases, and start a new run with a lower --rate; the last checkpoint is kept.",
+        )
+
     def _save(self) -> None:
         if not self._ranks.first:
             return
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in self._parameters):
+            raise self._no_number("found before a checkpoint")
         position = self.position
         state: State = {
             "step": position.step,

@@ -6,6 +6,10 @@ pass 1 computes ``Z`` without a graph, then ``G = dL/dZ``; pass 2 recomputes ``z
 
 The last window of pass 1 keeps its graph, as no other is there yet: it needs no second forward, and a single window
 costs no more than a full graph. Several ranks share the windows; each decodes only its own.
+
+As pass 1 holds no graph, a few windows can be decoded together within the memory that one window's graph takes in
+pass 2 anyway; that saves calls. Batched sums may be rounded otherwise than those of one window, so that ``G`` is taken
+at scores which equal pass 2's to within the rounding of their type: no more than what another order of the sums does.
 """
 
 from __future__ import annotations
@@ -19,14 +23,20 @@ from neosegdino.training.random_state import capture, restore
 from neosegdino.training.ranks import ALONE, Ranks
 from neosegdino.windows import WindowGrid, disassemble, reassemble
 
-Decode = Callable[[int], Tensor]
-"""Scores ``(C, x, y, z)`` of the window at a position; must be repeatable from the same random state."""
+Decode = Callable[[Sequence[int]], Tensor]
+"""Scores ``(k, C, x, y, z)`` of the windows at ``k`` positions; must be repeatable from the same random state."""
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Loss of scores ``(1, C, X, Y, Z)`` against a target ``(1, 1, X, Y, Z)``."""
 
 
 def two_pass_step(
-    decode: Decode, grid: WindowGrid, target: Tensor, loss: Loss, outside: Sequence[float], ranks: Ranks = ALONE
+    decode: Decode,
+    grid: WindowGrid,
+    target: Tensor,
+    loss: Loss,
+    outside: Sequence[float],
+    ranks: Ranks = ALONE,
+    together: int = 1,
 ) -> tuple[Tensor, Tensor]:
     """Accumulate the gradient of one volume's loss into the parameters that `decode` uses.
 
@@ -36,8 +46,8 @@ def two_pass_step(
     Parameters
     ----------
     decode : callable
-        Scores of one window by its position. Dropout is allowed: its random state is restored for the second pass.
-        For masks that do not depend on the number of ranks, seed by position.
+        Scores of windows by their positions. Dropout is allowed where windows are decoded one by one: its random state
+        is restored for the second pass. For masks that do not depend on the number of ranks, seed by position.
     grid : WindowGrid
         Where the windows lie.
     target : Tensor
@@ -48,6 +58,8 @@ def two_pass_step(
         Scores per class where no window lies.
     ranks : Ranks
         The processes that share the windows.
+    together : int
+        Windows of a rank that pass 1 decodes at once (`DecodingArms.together`); the last one is decoded alone.
 
     Returns
     -------
@@ -56,48 +68,61 @@ def two_pass_step(
     scores : Tensor
         ``(C, X, Y, Z)`` reassembled scores, detached; the same on all ranks.
     """
-    scores, states, last = _first_pass(decode, grid, target, outside, ranks)
+    own = ranks.mine(len(grid))
+    first = groups(own[:-1], together)
+    scores, states, last = _first_pass(decode, grid, target, outside, ranks, first)
     value, gradient = _loss_gradient(loss, scores, target, ranks)
     parts = disassemble(gradient, grid)
     after = capture(target.device)
-    own = ranks.mine(len(grid))
     # From the last window to the first: the order in which the full graph adds up their gradients.
     if last is not None:
-        last.backward(parts[own[-1]])
-    for position, state in reversed(list(zip(own[:-1], states, strict=True))):
+        last.backward(parts[own[-1]][None])
+    for group, state in reversed(list(zip(first, states, strict=True))):
         restore(state, target.device)
-        decode(position).backward(parts[position])
+        for position in reversed(group):
+            decode([position]).backward(parts[position][None])
     restore(after, target.device)
     return value, scores
 
 
 def full_graph_step(
-    decode: Decode, grid: WindowGrid, target: Tensor, loss: Loss, outside: Sequence[float]
+    decode: Decode, grid: WindowGrid, target: Tensor, loss: Loss, outside: Sequence[float], together: int = 1
 ) -> tuple[Tensor, Tensor]:
     """The same step by one graph over all windows: the reference that two passes must equal, and its memory bill.
 
-    Parameters and returns as in `two_pass_step`.
+    Parameters and returns as in `two_pass_step`; `together` counts for all windows.
     """
-    windows = torch.stack([decode(position) for position in range(len(grid))])
+    windows = torch.cat([decode(group) for group in groups(range(len(grid)), together)])
     scores = reassemble(windows, grid, target.shape, windows.new_tensor(outside))
     value = loss(scores[None], target[None, None])
     value.backward()
     return value.detach(), scores.detach()
 
 
+def groups(positions: range, together: int) -> list[range]:
+    """Split positions into groups of so many; the last one may be smaller."""
+    return [positions[start : start + together] for start in range(0, len(positions), together)]
+
+
 def _first_pass(
-    decode: Decode, grid: WindowGrid, target: Tensor, outside: Sequence[float], ranks: Ranks
+    decode: Decode,
+    grid: WindowGrid,
+    target: Tensor,
+    outside: Sequence[float],
+    ranks: Ranks,
+    first: Sequence[range],
 ) -> tuple[Tensor, list[list[Tensor]], Tensor | None]:
-    """Scores of the volume, the random states before all own windows but the last, and the last with its graph."""
-    states, windows, last = [], [], None
-    own = ranks.mine(len(grid))
-    for position in own[:-1]:
+    """Scores of the volume, the random states before the first groups, and the last own window with its graph."""
+    states: list[list[Tensor]] = []
+    windows: list[Tensor] = []
+    last = None
+    for group in first:
         states.append(capture(target.device))
         with torch.no_grad():
-            windows.append(decode(position))
-    if own:
-        last = decode(own[-1])
-        windows.append(last.detach())
+            windows.extend(decode(group))
+    if own := ranks.mine(len(grid)):
+        last = decode(own[-1:])
+        windows.extend(last.detach())
     stack = ranks.gather(windows, len(grid))
     return reassemble(stack, grid, target.shape, stack.new_tensor(outside)), states, last
 

@@ -34,8 +34,10 @@ def folder(tmp_path) -> Path:
 
 @pytest.fixture
 def ui(models, runs, jobs, module_widget):
-    module_widget.ui.tabWidget.currentIndex = 1
-    return module_widget.ui
+    ui = module_widget.ui
+    ui.tabWidget.currentIndex = 1
+    ui.fromSceneGroupBox.collapsed = ui.fromFilesGroupBox.collapsed = False
+    return ui
 
 
 @pytest.fixture

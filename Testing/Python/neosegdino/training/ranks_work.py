@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,26 +21,31 @@ from small_arms import OUTSIDE, WINDOW, Setting, setting
 from torch import Tensor
 
 COUNTS = (1, 2, 5, 7)
-MODES = ("shared", "per-window")
+MODES = {"shared": ("shared", 1), "per-window": ("per-window", 1), "shared, in groups": ("shared", 3)}
+"""Arms, and windows that are decoded together in pass 1: several only without dropout."""
 TYPES = {"float64": torch.float64, "float32": torch.float32}
 VICTIM = 1
 SILENCE = timedelta(seconds=3)
 
 
 def arms_over(count: int, mode: str, dtype: torch.dtype) -> Setting:
-    """Arms with dropout over a row of windows, the last of them half outside the volume."""
-    return setting(mode, (8 * count - 4, 8, 8), WindowGrid(WINDOW, (count, 1, 1), (0, 0, 0)), dtype)
+    """Arms, with dropout where windows are decoded one by one, over a row of windows, the last half outside."""
+    arms, together = MODES[mode]
+    grid = WindowGrid(WINDOW, (count, 1, 1), (0, 0, 0))
+    return setting(arms, (8 * count - 4, 8, 8), grid, dtype, dropout=0.3 if together == 1 else 0.0)
 
 
-def take_step(made: Setting, ranks: Ranks, step: int, loss: Loss, on_decode: Callable[[], object] = int) -> Tensor:
+def take_step(
+    made: Setting, ranks: Ranks, step: int, loss: Loss, on_decode: Callable[[], object] = int, together: int = 1
+) -> Tensor:
     """Loss and scores of one step; its gradients are the rank's own until they are summed."""
 
-    def decode(position: int) -> Tensor:
+    def decode(positions: Sequence[int]) -> Tensor:
         on_decode()
-        torch.manual_seed(1000 * step + position)
-        return made.decode(position)
+        torch.manual_seed(1000 * step + positions[0])
+        return made.decode(positions)
 
-    value, scores = two_pass_step(decode, made.grid, made.target, loss, OUTSIDE, ranks)
+    value, scores = two_pass_step(decode, made.grid, made.target, loss, OUTSIDE, ranks, together)
     return torch.cat([value[None], scores.flatten()])
 
 
@@ -48,7 +53,8 @@ def gradients(ranks: Ranks, count: int, mode: str, dtype: torch.dtype) -> dict[s
     """Loss, scores and gradients after two steps, summed once; a parameter without gradient is left out."""
     made = arms_over(count, mode, dtype)
     made.arms.unused = torch.nn.Parameter(torch.zeros(3))
-    outcomes = [take_step(made, ranks, step, dice_and_cross_entropy()) for step in range(2)]
+    together = MODES[mode][1]
+    outcomes = [take_step(made, ranks, step, dice_and_cross_entropy(), together=together) for step in range(2)]
     ranks.sum_gradients(made.arms.parameters())
     found = {name: p.grad for name, p in made.arms.named_parameters() if p.grad is not None}
     return found | {f"outcome {step}": outcome for step, outcome in enumerate(outcomes)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +28,13 @@ class Setting:
     grid: WindowGrid
     target: Tensor
 
-    def gradients(self, step: Step, loss: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    def gradients(
+        self, step: Step, loss: Callable[[Tensor, Tensor], Tensor], **options: Any
+    ) -> tuple[Tensor, Tensor, dict[str, Any]]:
         """Loss, scores and gradients of a step from one random state."""
         self.arms.zero_grad(set_to_none=True)
         torch.manual_seed(3)
-        value, scores = step(self.decode, self.grid, self.target, loss, OUTSIDE)
+        value, scores = step(self.decode, self.grid, self.target, loss, OUTSIDE, **options)
         return value, scores, {name: p.grad for name, p in self.arms.named_parameters()}
 
 
@@ -53,9 +55,9 @@ def setting(
     tokens = [torch.randn(len(grid), 12, 2, 8, 2, dtype=dtype) for _ in range(2)]
     images = disassemble(torch.rand(1, *shape, dtype=dtype), grid)
 
-    def decode(position: int) -> Tensor:
-        part = slice(position, position + 1)
-        scores: Tensor = arms(position, [t[part] for t in tokens], images[part])[0]
+    def decode(positions: Sequence[int]) -> Tensor:
+        own = list(positions)
+        scores: Tensor = arms(own[0], [t[own] for t in tokens], images[own])
         return scores
 
     return Setting(arms, [*tokens, images], decode, grid, torch.randint(0, 3, shape))

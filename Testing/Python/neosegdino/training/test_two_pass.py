@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import torch
+from live_bytes import LiveBytes
+from neosegdino.decoder import DecodingArms, HeadShape
+from neosegdino.spec import DecoderSpec
 from neosegdino.training.losses import dice_and_cross_entropy
 from neosegdino.training.two_pass import Decode, full_graph_step, two_pass_step
 from neosegdino.windows import WindowGrid, full_cut
@@ -19,9 +24,9 @@ CASES = {
 }
 
 
-def assert_equal_steps(made: Setting, tolerance: float) -> None:
+def assert_equal_steps(made: Setting, tolerance: float, **options: int) -> None:
     loss = dice_and_cross_entropy()
-    value, scores, gradients = made.gradients(two_pass_step, loss)
+    value, scores, gradients = made.gradients(two_pass_step, loss, **options)
     after = torch.get_rng_state()
     full_value, full_scores, full_gradients = made.gradients(full_graph_step, loss)
     assert torch.equal(after, torch.get_rng_state()), "what follows would draw other random numbers"
@@ -63,15 +68,81 @@ def test_without_the_random_state_dropout_would_break_the_equality(monkeypatch: 
 
 def test_the_last_window_is_decoded_once() -> None:
     made = setting("shared", *CASES["exact cut"], torch.float64)
+    first = [([position], False) for position in range(5)]
+    second = [([position], True) for position in (5, 4, 3, 2, 1, 0)]
+    assert decoded_by(made, 1) == [*first, *second]
+    assert decoded_by(made, 2) == [([0, 1], False), ([2, 3], False), ([4], False), *second]
+
+
+def decoded_by(made: Setting, together: int) -> list[tuple[list[int], bool]]:
+    """Positions of each decoding of a step, and whether it had a graph."""
     decoded = []
 
-    def decode(position: int) -> Tensor:
-        decoded.append((position, torch.is_grad_enabled()))
-        return made.decode(position)
+    def decode(positions: Sequence[int]) -> Tensor:
+        decoded.append((list(positions), torch.is_grad_enabled()))
+        return made.decode(positions)
 
-    two_pass_step(decode, made.grid, made.target, dice_and_cross_entropy(), OUTSIDE)
-    first = [(position, False) for position in range(5)]
-    assert decoded == [*first, (5, True), *((position, True) for position in (4, 3, 2, 1, 0))]
+    two_pass_step(decode, made.grid, made.target, dice_and_cross_entropy(), OUTSIDE, together=together)
+    return decoded
+
+
+@pytest.mark.parametrize("together", [2, 3, 8])
+@pytest.mark.parametrize(("kind", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
+@pytest.mark.parametrize("head", ["stem", "dpt", "linear"])
+def test_groups_of_windows_equal_the_full_graph(head: str, kind: torch.dtype, tolerance: float, together: int) -> None:
+    made = setting("shared", *CASES["cut with padding on all sides"], kind, head, dropout=0.0)
+    assert_equal_steps(made, tolerance, together=together)
+
+
+def test_a_full_graph_in_groups_is_the_same_step() -> None:
+    made = setting("shared", *CASES["exact cut"], torch.float64, dropout=0.0)
+    _, _, gradients = made.gradients(full_graph_step, dice_and_cross_entropy(), together=4)
+    _, _, expected = made.gradients(full_graph_step, dice_and_cross_entropy())
+    for name, gradient in expected.items():
+        assert torch.allclose(gradients[name], gradient, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("mode", "dropout", "training", "together"),
+    [
+        ("shared", 0.0, True, 2),
+        ("shared", 0.3, True, 1),
+        ("shared", 0.3, False, 2),
+        ("per-window", 0.0, True, 1),
+        ("per-window", 0.0, False, 1),
+    ],
+)
+def test_windows_go_together_through_one_arm_that_draws_nothing(
+    mode: str, dropout: float, training: bool, together: int
+) -> None:
+    made = setting(mode, *CASES["exact cut"], torch.float32, dropout=dropout)
+    assert made.arms.train(training).together() == together
+
+
+@pytest.mark.parametrize(("head", "together"), [("stem", 2), ("dpt", 2), ("linear", 1)])
+@pytest.mark.parametrize("size", [16, 32])
+def test_windows_decoded_together_fit_into_the_memory_of_one_graph(head: str, together: int, size: int) -> None:
+    spec = DecoderSpec(head, "decoder.safetensors")
+    tokens = (size // 4, size, size // 4)
+    arms = DecodingArms(spec, HeadShape(192, 4, (size, size, size), tokens, 3), 1)
+    assert arms.together() == together
+
+    def decode(count: int) -> Tensor:
+        # What a step does: the tokens of a window are read, those of several are joined.
+        read = [[torch.rand(1, 192, *tokens) for _ in range(4)] for _ in range(count)]
+        joined = read[0] if count == 1 else [torch.cat(parts) for parts in zip(*read, strict=True)]
+        del read
+        scores: Tensor = arms(0, joined, torch.rand(count, 1, size, size, size))
+        return scores
+
+    decode(1).sum().backward()  # the weights' gradients are there before
+    with LiveBytes() as graph:
+        decode(1).sum().backward()
+    with LiveBytes() as several, torch.no_grad():
+        decode(together)
+    with LiveBytes() as one_more, torch.no_grad():
+        decode(together + 1)
+    assert several.peak <= graph.peak < one_more.peak
 
 
 def test_other_losses_can_be_passed_in() -> None:
@@ -119,9 +190,9 @@ class SavedBytes:
         self.live = self.peak = 0
 
     def watch(self, decode: Decode) -> Decode:
-        def watched(position: int) -> Tensor:
+        def watched(positions: Sequence[int]) -> Tensor:
             with saved_tensors_hooks(lambda t: _Kept(self, t), lambda kept: kept.tensor):
-                return decode(position)
+                return decode(positions)
 
         return watched
 
