@@ -49,6 +49,12 @@ class EstimateLine:
             self._label.text = _("Estimating time and memory \u2026")
             self._timer.start()
 
+    def say(self, text: str) -> None:
+        """Show a text instead of an estimate; an empty one hides the line."""
+        self.close()
+        self._label.text = text
+        self._label.visible = bool(text)
+
     def measure(self) -> None:
         """Start the worker."""
         assert self._arguments is not None

@@ -213,7 +213,8 @@ class FinetuneTab:
         folder = self._folder()
         seen = self._ui.tabWidget.currentWidget() == self._ui.finetuneTab
         if reason is not None or folder is None or not seen or self._cases.table is None:
-            self._estimate.ask(None)
+            there = self.run is not None and self.run.there
+            self._estimate.say("" if there or reason is None else reason)
             return
         try:
             settings = arguments_of(self._settings.settings())

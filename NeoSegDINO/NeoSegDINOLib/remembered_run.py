@@ -6,6 +6,8 @@ from pathlib import Path
 
 import slicer
 
+from NeoSegDINOLib.detached import is_alive
+
 KEY = "NeoSegDINO/FinetuneRun"
 
 
@@ -30,12 +32,18 @@ def remembered() -> Path | None:
 
 def working_elsewhere(folder: Path) -> Path | None:
     """The remembered run's folder, if a worker is at work there and it is not the given one."""
+    from neosegdino.errors import TrainingError
     from neosegdino.training.run_folder import RunFolder
 
     kept = remembered()
     if kept is None or _same(kept, folder):
         return None
-    return kept if RunFolder(kept).running() else None
+    try:
+        status = RunFolder(kept).read_status()
+    except TrainingError:  # damaged, or just being replaced: no reason to refuse another run
+        return None
+    working = status is not None and status.state in ("starting", "training") and is_alive(status)
+    return kept if working else None
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from neosegdino.errors import OutputError
+
+_WAITS_S = (0.02, 0.05, 0.1, 0.2, 0.4)
 
 
 @contextmanager
@@ -41,7 +45,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".neosegdino-{secrets.token_hex(8)}{_suffix(path.name)}")
     try:
         yield temporary
-        temporary.replace(path)
+        _move(temporary, path)
     except OSError as error:
         raise OutputError(
             f"Cannot write {path}: {error.strerror or error}.",
@@ -49,6 +53,18 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _move(temporary: Path, path: Path) -> None:
+    """Move a file into place; Windows refuses that for the moment in which somebody reads the old one."""
+    for wait_s in _WAITS_S if os.name == "nt" else ():
+        try:
+            temporary.replace(path)
+        except PermissionError:
+            time.sleep(wait_s)
+        else:
+            return
+    temporary.replace(path)
 
 
 def sha256(path: str | Path) -> str:

@@ -1,13 +1,13 @@
-"""Fine-tuning on real images, each method for the same time or for as many epochs: hippocampus crops of the Medical Segmentation Decathlon.
+"""Fine-tuning on real images, each method for the same time: hippocampus crops of the Medical Segmentation Decathlon.
 
-    python Testing/benchmarks/msd_hippocampus.py FOLDER --device cuda [--seconds 80 | --epochs N] [--rows NAME ...] [--json FILE]
+    python Testing/benchmarks/msd_hippocampus.py FOLDER --device cuda [--seconds 80 | --epochs N] [--rows NAME ...]
 
 FOLDER holds ``images`` and ``labels`` of Task04 (adult T1w crops around one hippocampus; 1 is its anterior part, 2 its
 posterior part; CC BY-SA 4.0, not part of this repository). Of 100 cases the first 80 by number are trained on and the
 last 20 are tested; nothing is chosen by the latter, and no epoch is chosen at all: the last weights count. The Dice is
 that of the hippocampus (1 or 2) on the crop's own voxels. The windows lie around the middle of the crop. The time is
-that of all training steps; encoding, which is done once, is told beside it. With --epochs every row has that many
-epochs, however long they take. The features are the starter's, frozen.
+that of all training steps; encoding, which is done once, is told beside it. With --epochs each row has that many
+epochs in place of a time. The features are the starter's, frozen.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-Decode = Callable[[int], "Tensor"]
+Decode = Callable[[Sequence[int]], "Tensor"]
 
 
 class KeptBytes:
@@ -26,9 +26,9 @@ class KeptBytes:
     def watch(self, decode: Decode) -> Decode:
         """Return the decoder watched."""
 
-        def watched(position: int) -> Tensor:
+        def watched(positions: Sequence[int]) -> Tensor:
             with self._inside():
-                return decode(position)
+                return decode(positions)
 
         return watched
 
@@ -80,11 +80,11 @@ class GpuPeak:
         """Return the decoder watched."""
         import torch
 
-        def watched(position: int) -> Tensor:
+        def watched(positions: Sequence[int]) -> Tensor:
             self.finish()
             before = self._now()
             torch.cuda.reset_peak_memory_stats(self._device)
-            scores = decode(position)
+            scores = decode(positions)
             self.peak = max(self.peak, self._now("peak") - before + self._held)
             if scores.requires_grad:
                 self._held += self._now() - before - scores.numel() * scores.element_size()

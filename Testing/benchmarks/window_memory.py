@@ -4,12 +4,18 @@
 
 Kept bytes are those that the decoding arm keeps for its backward pass (`torch.autograd.graph.saved_tensors_hooks`; each
 storage once, weights not counted). On a GPU the arm's peak by torch's allocator is taken as well: activations,
-gradients on their way and work space, above what lies outside the arm. The scores and the loss of the reassembled
-volume grow with the volume, are the same for both and are not counted; the peak of the whole step counts them too.
-Time is that of whole steps: both kinds take turns, the order changes from round to round, each round gives one ratio,
+gradients on their way and work space, above what lies outside the arm, in pass 1 as well. The scores and the loss of
+the reassembled volume grow with the volume, are the same for all and are not counted; the peak of the whole step counts
+them too.
+
+Two passes are taken as the trainer takes them: where no graph is kept, it decodes as many windows at once as fit into
+the memory of one window's graph (--together). The full graph decodes window by window: the plain step that two passes
+stand for, and what they are judged by. The full graph in groups decodes as many windows at once as pass 1 does, so that
+it has the same part in what groups save; two passes' times are told against it as well.
+
+Time is that of whole steps: the kinds take turns, the order changes from round to round, each round gives one ratio,
 and steps before the first round do not count. The arm is the starter bundle's, on a GPU in bfloat16 as in training; all
-windows share one set of random tokens and are large enough for the work to outweigh the calls. A full graph that does
-not fit into the GPU is left out.
+windows have the same random tokens. A full graph that does not fit into the GPU is left out.
 """
 
 from __future__ import annotations
@@ -19,7 +25,8 @@ import multiprocessing
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,17 +41,22 @@ if TYPE_CHECKING:
 COUNTS = (1, 2, 4, 8, 16, 32, 64)
 WINDOW = {"cpu": 16, "cuda": 64}
 """Voxels along each axis of a window."""
-REPEATS = {"cpu": 3, "cuda": 10}
+REPEATS = {"cpu": 3, "cuda": 7}
 MIB = 1 << 20
 OUTSIDE = (0.0, -10.0, -10.0)
-TWO, FULL = "two passes", "full graph"
+TWO, FULL, GROUPS = "two passes", "full graph", "full graph in groups"
+NAMES = (TWO, FULL, GROUPS)
 
 
-def methods() -> dict[str, Callable[..., object]]:
-    """Both kinds of step by name."""
+def methods(together: int) -> dict[str, Callable[..., object]]:
+    """All kinds of step by name."""
     from neosegdino.training.two_pass import full_graph_step, two_pass_step
 
-    return {TWO: two_pass_step, FULL: full_graph_step}
+    return {
+        TWO: partial(two_pass_step, together=together),
+        FULL: full_graph_step,
+        GROUPS: partial(full_graph_step, together=together),
+    }
 
 
 def cut(count: int) -> tuple[int, int, int]:
@@ -54,13 +66,26 @@ def cut(count: int) -> tuple[int, int, int]:
 
 
 class Step:
-    """A training step over cubic windows of random tokens."""
+    """A training step over cubic windows of random tokens.
 
-    def __init__(self, size: int, count: int, device: str) -> None:
+    Parameters
+    ----------
+    size : int
+        Voxels along each axis of a window.
+    count : int
+        Windows.
+    device : str
+        ``cpu`` or ``cuda``.
+    together : int, optional
+        Windows decoded at once; what the trainer does by default.
+    """
+
+    def __init__(self, size: int, count: int, device: str, together: int | None) -> None:
         import torch
         from neosegdino.decoder import DecodingArms, HeadShape
         from neosegdino.training import starter
         from neosegdino.training.losses import dice_and_cross_entropy
+        from neosegdino.training.views import Sample
         from neosegdino.windows import WindowGrid
 
         torch.manual_seed(0)
@@ -69,18 +94,19 @@ class Step:
         shape = HeadShape(192, len(starter.ENCODER.blocks), window, tokens, starter.CLASSES)
         self._arms = DecodingArms(starter.DECODER, shape, axis=1).to(self._device)
         self._grid = WindowGrid(window, cut(count), (0, 0, 0))
-        self._tokens = [torch.randn(1, shape.channels, *tokens, device=self._device) for _ in range(shape.blocks)]
-        self._image = torch.rand(1, 1, *window, device=self._device)
+        given = [torch.randn(1, shape.channels, *tokens, device=self._device) for _ in range(shape.blocks)]
+        images = torch.rand(1, 1, *window, device=self._device).expand(count, -1, -1, -1, -1)
         self._target = torch.randint(0, starter.CLASSES, self._grid.extent, device=self._device)
+        self._sample = Sample(images, self._target, self._grid, lambda position: given)
         self._loss = dice_and_cross_entropy()
+        self.together = together or self._arms.together()
+        self.methods = methods(self.together)
 
-    def decode(self, position: int) -> Tensor:
-        """Scores of one window."""
-        import torch
+    def decode(self, positions: Sequence[int]) -> Tensor:
+        """Scores of windows, as in training."""
+        from neosegdino.training.scores import window_scores
 
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
-            scores: Tensor = self._arms(position, self._tokens, self._image)[0]
-        return scores.float()
+        return window_scores(self._arms, self._sample, positions)
 
     def run(self, step: Callable[..., object], decode: Decode | None = None) -> None:
         """Take one step."""
@@ -124,22 +150,25 @@ class Step:
             torch.cuda.synchronize(self._device)
 
 
-def measure(size: int, count: int, device: str, repeats: int) -> dict[str, Any]:
+def measure(size: int, count: int, device: str, repeats: int, together: int) -> dict[str, Any]:
     """All figures of one number of windows; None stands for a full graph that does not fit."""
-    step = Step(size, count, device)
-    fitting = {name: method for name, method in methods().items() if fits(step, method)}
+    step = Step(size, count, device, together)
+    fitting = {name: method for name, method in step.methods.items() if fits(step, method)}
     entry: dict[str, Any] = {"windows": count}
-    for name in methods():
+    for name in NAMES:
         method = fitting.get(name)
         entry[f"{name}, kept MiB"] = method and step.kept(method)
         if device == "cuda":
             entry[f"{name}, arm MiB"] = method and step.arm_peak(method)
             entry[f"{name}, step MiB"] = method and step.step_peak(method)
     taken = times(step, fitting, repeats)
-    for name in methods():
+    for name in NAMES:
         entry[f"{name}, s"] = statistics.median(taken[name]) if name in taken else None
-    ratios = [two / full for two, full in zip(taken[TWO], taken.get(FULL, []), strict=False)]
-    return entry | {"times": statistics.median(ratios) if ratios else None, "all times": ratios}
+    for name in (FULL, GROUPS):
+        ratios = [two / full for two, full in zip(taken[TWO], taken.get(name, []), strict=False)]
+        entry[f"times {name}"] = statistics.median(ratios) if ratios else None
+        entry[f"all times {name}"] = ratios
+    return entry
 
 
 def fits(step: Step, method: Callable[..., object]) -> bool:
@@ -166,28 +195,28 @@ def times(step: Step, fitting: dict[str, Callable[..., object]], repeats: int) -
     return taken
 
 
-def process_peak(name: str, size: int, count: int) -> float:
+def process_peak(name: str, size: int, count: int, together: int) -> float:
     """Peak memory of this process during a step, above that before it, in MiB (Linux)."""
-    step = Step(size, count, "cpu")
-    Step(size, 1, "cpu").run(methods()[name])  # what is loaded and made once does not count
+    step, small = Step(size, count, "cpu", together), Step(size, 1, "cpu", together)
+    small.run(small.methods[name])  # what is loaded and made once does not count
     before = psutil.Process().memory_info().rss
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak
-    step.run(methods()[name])
+    step.run(step.methods[name])
     lines = Path("/proc/self/status").read_text().splitlines()
     peak = next(float(line.split()[1]) for line in lines if line.startswith("VmHWM"))
     return float(peak * 1024 - before) / MIB
 
 
-def whole_peaks(series: list[dict[str, Any]], size: int, device: str) -> list[Figure]:
+def whole_peaks(series: list[dict[str, Any]], size: int, device: str, together: int) -> list[Figure]:
     """Memory of whole steps over the most windows; on a CPU of fresh processes, as freed memory is given back late."""
     count = series[-1]["windows"]
     if device == "cuda":
-        found = {name: series[-1][f"{name}, step MiB"] for name in methods()}
+        found = {name: series[-1][f"{name}, step MiB"] for name in NAMES}
     elif sys.platform == "linux":
         found = {}
-        for name in methods():
+        for name in NAMES:
             with multiprocessing.get_context("spawn").Pool(1) as pool:
-                found[name] = pool.apply(process_peak, [name, size, count])
+                found[name] = pool.apply(process_peak, [name, size, count, together])
     else:
         found = {}
     return [
@@ -202,9 +231,8 @@ def judged(series: list[dict[str, Any]], device: str) -> list[Figure]:
     activations = f"{TWO}, {'arm' if device == 'cuda' else 'kept'} MiB"
     memory = [entry[activations] for entry in series]
     growth = 100 * (max(memory) / min(memory) - 1)
-    both = [entry for entry in series if entry["times"] is not None]
+    both = [entry for entry in series if entry[f"times {FULL}"] is not None]
     shares = [entry["windows"] * entry[f"{TWO}, kept MiB"] / entry[f"{FULL}, kept MiB"] for entry in both]
-    slowest = max(both, key=lambda entry: float(entry["times"]))
     most = words(series[-1]["windows"])
     return [
         *(
@@ -213,13 +241,17 @@ def judged(series: list[dict[str, Any]], device: str) -> list[Figure]:
         ),
         figures.at_most(f"two passes, 1 to {most}: growth of activation memory", [growth], "%", 5),
         figures.at_most("two passes' share of the kept bytes of the full graph x windows", shares, "", 1.05),
-        figures.at_most(
-            f"two passes' time against the full graph, slowest of all ({words(slowest['windows'])})",
-            slowest["all times"],
-            "times",
-            1.35,
-        ),
+        figures.at_most(*slowest(series, FULL), 1.35),
+        figures.plain(*slowest(series, GROUPS)),
     ]
+
+
+def slowest(series: list[dict[str, Any]], name: str) -> tuple[str, list[float], str]:
+    """What is measured, values and unit: two passes' time against a full graph where it is longest."""
+    known = [entry for entry in series if entry[f"times {name}"] is not None]
+    entry = max(known, key=lambda entry: float(entry[f"times {name}"]))
+    what = f"two passes' time against the {name}, slowest of all ({words(entry['windows'])})"
+    return what, entry[f"all times {name}"], "times"
 
 
 def words(count: int) -> str:
@@ -234,6 +266,7 @@ def main() -> None:
     benchmark.parser.add_argument("--window", type=int, help="voxels along each axis of a window, a multiple of 4")
     benchmark.parser.add_argument("--most", type=int, choices=COUNTS, default=COUNTS[-1], help="windows at most")
     benchmark.parser.add_argument("--repeats", type=int, help="rounds that count")
+    benchmark.parser.add_argument("--together", type=int, help="windows decoded at once; else as in training")
     arguments = benchmark.parser.parse_args()
     import torch
     from two_pass_plot import draw
@@ -242,9 +275,10 @@ def main() -> None:
     device = arguments.device
     size, repeats = arguments.window or WINDOW[device], arguments.repeats or REPEATS[device]
     counts = [count for count in COUNTS if count <= arguments.most]
-    series = [measure(size, count, device, repeats) for count in counts]
-    rows = judged(series, device) + whole_peaks(series, size, device)
-    data = f"random tokens, the starter's arm, windows of {size} cubed voxels; {repeats} rounds"
+    together = Step(size, 1, device, arguments.together).together
+    series = [measure(size, count, device, repeats, together) for count in counts]
+    rows = judged(series, device) + whole_peaks(series, size, device, together)
+    data = f"random tokens, the starter's arm, windows of {size} cubed voxels, {together} at once; {repeats} rounds"
     card = torch.cuda.get_device_name() if device == "cuda" else ""
     record = benchmark.finish(data, rows, arguments.json, card, series)
     if arguments.plot:

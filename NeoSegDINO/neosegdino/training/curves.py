@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from neosegdino.training.run_folder import CurvePoint
 
 _LEFT, _RIGHT, _TRAINING, _VALIDATION = "#d9622b", "#2b83c4", "#444444", "#999999"
+_DOTS = {"marker": ".", "markersize": 3}
+"""So that a single epoch can be seen."""
 
 
 def curves_table(points: Sequence[CurvePoint]) -> str:
@@ -18,7 +20,7 @@ def curves_table(points: Sequence[CurvePoint]) -> str:
     writer.writerow(CurvePoint.__struct_fields__)
     for point in points:
         values = [getattr(point, name) for name in CurvePoint.__struct_fields__]
-        writer.writerow(["" if value is None else f"{value:.6g}" for value in values])
+        writer.writerow([f"{value:.6g}" if isinstance(value, float) else value for value in values])
     return text.getvalue()
 
 
@@ -29,7 +31,7 @@ def curves_picture(points: Sequence[CurvePoint], best_epoch: int) -> bytes:
     figure = Figure(figsize=(8, 3.4), dpi=110, layout="constrained")
     loss, dice = figure.subplots(1, 2)
     epochs = [point.epoch for point in points]
-    loss.plot(epochs, [point.loss for point in points], color=_TRAINING, label="training")
+    loss.plot(epochs, [point.loss for point in points], color=_TRAINING, label="training", **_DOTS)
     for axes, name, color, label in (
         (loss, "validation_loss", _VALIDATION, "validation"),
         (dice, "dice_left", _LEFT, "left"),
@@ -37,7 +39,7 @@ def curves_picture(points: Sequence[CurvePoint], best_epoch: int) -> bytes:
     ):
         known = [(point.epoch, getattr(point, name)) for point in points if getattr(point, name) is not None]
         if known:
-            axes.plot(*zip(*known, strict=True), color=color, label=label)
+            axes.plot(*zip(*known, strict=True), color=color, label=label, **_DOTS)
     loss.set(title="Loss (soft Dice + cross-entropy)", xlabel="epoch")
     dice.set(title="Dice of the validation cases", xlabel="epoch", ylim=(0, 1))
     for axes in (loss, dice):

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from neosegdino.files import atomic_path
 from neosegdino.training import random_state
+from neosegdino.training.checkpoint import read_checkpoint, write_checkpoint
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,7 @@ def optimise(
         "optimiser": optimiser.state_dict(),
         "random": random_state.capture(device, generators),
     }
-    with atomic_path(checkpoint) as temporary:
-        torch.save(state, temporary)
+    write_checkpoint(checkpoint, state)
     return step >= schedule.steps
 
 
@@ -110,9 +109,9 @@ def _resume(
     device: torch.device,
     generators: Sequence[torch.Generator],
 ) -> int:
-    if not checkpoint.exists():
+    state = read_checkpoint(checkpoint, device)
+    if state is None:
         return 0
-    state = torch.load(checkpoint, weights_only=True, map_location=device)
     module.load_state_dict(state["module"])
     optimiser.load_state_dict(state["optimiser"])
     random_state.restore(state["random"], device, generators)

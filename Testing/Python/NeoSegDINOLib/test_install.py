@@ -147,5 +147,16 @@ def test_requirements_are_those_of_the_package_and_bounded():
         assert re.search(r"<\d", str(requirement.specifier)), f"{name} has no upper bound"
 
 
+def test_training_requirements_are_those_of_the_package(slicer_scene, missing):
+    listed = {str(requirement) for requirement in install.load_requirements(install.TRAINING_REQUIREMENTS)}
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert listed == {str(Requirement(line)) for line in project["optional-dependencies"]["train"]}
+    calls = missing("monai", "matplotlib")
+    assert install.missing_packages() == []
+    slicer_scene.dialogs.answer("Ok")
+    install.ensure_packages(training=True)
+    assert [given for given, _held in calls] == [["matplotlib<4,>=3.8"], ["--no-deps", "monai<2,>=1.4"]]
+
+
 def test_slicers_own_packages_are_not_in_the_requirements():
     assert not SLICERS_OWN & {r.name.lower() for r in install.load_requirements()}

@@ -177,6 +177,7 @@ class TestCases:
         assert not ui.addFilesButton.enabled
         assert "folder of the run" in ui.addFilesButton.toolTip
         assert "folder of the run" in ui.startButton.toolTip
+        assert "folder of the run" in ui.estimateLabel.text
 
     def test_a_table_of_files_with_a_bad_one(self, ui, add_files, folder):
         add_files("abc", bad="b")

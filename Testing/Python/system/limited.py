@@ -1,4 +1,4 @@
-"""The command line in a process that has too little of something: ``limited.py file-size|memory BYTES ARGUMENTS...``."""
+"""The command line in a process that has too little: ``limited.py file-size|memory BYTES ARGUMENTS...``."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from neosegdino.training.prepare import MARGIN
 from torch import Tensor
 
 SHAPE = (40, 24, 28)
-SEEDS = range(24)
+SEEDS = range(12)
 
 
 def balls(left: bool = True, right: bool = True) -> tuple[Tensor, Tensor]:
@@ -38,7 +38,7 @@ def test_shape_and_type_and_no_surprises() -> None:
         assert drawn.shape == (1, *SHAPE) and classes.shape == SHAPE
         assert type(drawn) is Tensor and type(classes) is Tensor
         assert (drawn.dtype, classes.dtype) == (torch.float32, torch.uint8)
-        assert bool(torch.isfinite(drawn).all()) and 0 <= float(drawn.min()) and float(drawn.max()) < 4
+        assert bool(torch.isfinite(drawn).all()) and float(drawn.min()) >= 0 and float(drawn.max()) < 4
         assert set(classes.unique().tolist()) <= {0, 1, 2}
     assert torch.equal(image, kept[0]) and torch.equal(target, kept[1])
 
@@ -114,7 +114,7 @@ def test_the_ball_is_where_its_label_is() -> None:
 def test_views_are_turned_and_moved_but_keep_both_sides() -> None:
     draw = Augmentation(SHAPE, mirror=False)
     sizes, places = [], []
-    for seed in range(60):
+    for seed in range(24):
         _, target = draw(*balls(), seed)
         sizes.append(int((target == 1).sum()))
         places.append(middle_of(target, 1))

@@ -55,8 +55,8 @@ STEM = {"decoder": "stem", "decoder_options": {"channels": [4, 8, 8], "dropout":
 
 @pytest.mark.slow
 def test_learns_the_balls_of_the_phantom(bundle: Path, cases: list[Case], tmp_path: Path) -> None:
-    plain = {"decoder": "stem", "decoder_options": {"channels": [4, 8, 8]}, "rate": 1e-2}
-    settings = quick(bundle, **plain, epochs=40, patience=40, mirror=False)  # brightness tells the sides apart
+    plain = {"decoder": "stem", "decoder_options": {"channels": [8, 8, 8]}, "rate": 1e-2}
+    settings = quick(bundle, **plain, epochs=25, patience=25, mirror=False)  # brightness tells the sides apart
     finetune(cases[:3], cases[3:], settings, tmp_path / "run")
     points = RunFolder(tmp_path / "run").read_curves()
     assert points[-1].loss < 0.6 * points[0].loss

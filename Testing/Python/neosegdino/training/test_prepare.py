@@ -42,8 +42,10 @@ CENTRE = (phantom.LEFT + phantom.RIGHT) / 2
 
 def loaded(grid: Grid, noise: float = 0.0, labels: Any = None) -> LoadedCase:
     points = phantom.everywhere(grid)
-    image = 1000 * phantom.head(points) + np.random.default_rng(1).normal(0, noise, grid.shape) if noise else (
-        1000 * phantom.head(points)
+    image = (
+        1000 * phantom.head(points) + np.random.default_rng(1).normal(0, noise, grid.shape)
+        if noise
+        else (1000 * phantom.head(points))
     )
     if labels is None:
         labels = phantom.side_scores(points).argmax(axis=0)
@@ -82,7 +84,8 @@ def test_one_head_is_one_case_in_all_axis_orders_and_flips(
 
 
 @pytest.mark.parametrize(
-    "grid", [OBLIQUE, phantom.view(((1, 2, 0), (1, -1, -1)), (0.8, 3.0, 1.2)), phantom.view(STRAIGHT, angles_deg=(9, 8, 40))]
+    "grid",
+    [OBLIQUE, phantom.view(((1, 2, 0), (1, -1, -1)), (0.8, 3.0, 1.2)), phantom.view(STRAIGHT, angles_deg=(9, 8, 40))],
 )
 @pytest.mark.parametrize("spec", [LOCATED, FIXED, FULL])
 def test_image_and_classes_lie_where_the_affine_says(grid: Grid, spec: BundleSpec) -> None:
@@ -128,7 +131,7 @@ def test_fixed_counts_lie_around_the_middle() -> None:
 
 
 def test_a_given_centre_counts() -> None:
-    wanted = CENTRE + (3.0, -4.0, 5.0)
+    wanted = CENTRE + np.array([3.0, -4.0, 5.0])
     for spec in (LOCATED, FIXED):
         case = prepare_case(loaded(OBLIQUE), spec, centre=wanted)
         middle = Grid(case.shape, case.affine).points((np.array(case.shape) - 1) / 2)
@@ -178,7 +181,7 @@ def test_the_key_depends_on_all_that_is_in_the_case() -> None:
     labels = loaded(OBLIQUE).labels.copy()
     where = np.argwhere(labels == 1)
     labels[tuple(where[:20].T)] = 0
-    clip = msgspec.structs.replace(LOCATED, preprocessing=Preprocessing((2.0, 2.0, 2.0), clip=1.25))
+    clip = msgspec.structs.replace(LOCATED, preprocessing=Preprocessing((2.0, 2.0, 2.0), clip=3.0))
     others = [
         prepare_case(loaded(OBLIQUE, noise=1.0), LOCATED),
         prepare_case(loaded(OBLIQUE, labels=labels), LOCATED, centre=CENTRE),
@@ -187,15 +190,17 @@ def test_the_key_depends_on_all_that_is_in_the_case() -> None:
         prepare_case(loaded(OBLIQUE), clip),
     ]
     assert len({base, *(other.key for other in others)}) == 6
+    # Scaling that does not show here shows in the windows, which are scaled once more.
+    assert torch.equal(others[-1].image, prepare_case(loaded(OBLIQUE), LOCATED).image)
 
 
 # What segmenting feeds the model.
 
 
 def damaged(grid: Grid) -> LoadedCase:
-    """A noisy image whose intensities have to be mended, with a background that is not 0."""
+    """A noisy image whose intensities have to be mended, with a background below 0."""
     one = loaded(grid, noise=20.0)
-    data = one.volume.data + 150
+    data = one.volume.data - 150
     data[5, 5, 5], data[6, 7, 8], data[20, 20, 10] = np.nan, np.inf, 60000
     return LoadedCase(one.case, _volume(data, grid), one.labels)
 
@@ -204,7 +209,7 @@ def damaged(grid: Grid) -> LoadedCase:
 @pytest.mark.parametrize("spec", [LOCATED, FIXED, FULL])
 def test_windows_equal_those_that_segmenting_makes(grid: Grid, spec: BundleSpec) -> None:
     case = damaged(grid)
-    centre = CENTRE + (1.3, -0.7, 2.1)
+    centre = CENTRE + np.array([1.3, -0.7, 2.1])
     run = Run(spec, resolve("cpu"), Progress())
     prepared = road._prepare(case.volume, run)
     found = Located(centre, (900.0, 900.0), 900.0, False, "")

@@ -12,9 +12,7 @@ def make(*subjects: str) -> list[Case]:
     return [Case(f"{subject}-{number}", "image", "labels", subject) for number, subject in enumerate(subjects)]
 
 
-@given(
-    st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=20), st.floats(0, 0.99), st.integers(0, 2**31)
-)
+@given(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=20), st.floats(0, 0.99), st.integers(0, 2**31))
 def test_whole_subjects_in_order_and_never_nothing_to_train_on(subjects: list[str], share: float, seed: int) -> None:
     cases = make(*subjects)
     if share > 0 and len(set(subjects)) == 1:

@@ -48,9 +48,7 @@ def test_a_shared_arms_weights_go_into_every_arm_per_window(tiny: Bundle) -> Non
 
 def test_arms_per_window_each_keep_their_own(tiny: Bundle, tmp_path: Path) -> None:
     first = student(tiny, **SEVERAL, arms="per-window", from_scratch=True)
-    tensors: dict[str, Any] = {
-        name: tiny.stored(name) for name in ("encoder.safetensors", "locator.safetensors")
-    }
+    tensors: dict[str, Any] = {name: tiny.stored(name) for name in ("encoder.safetensors", "locator.safetensors")}
     spec = msgspec.structs.replace(first.spec, name="several")
     bundle = write_bundle(tmp_path / "several", spec, tensors | {"decoder.safetensors": arms(first)})
     assert same(arms(student(bundle, **SEVERAL, arms="per-window")), arms(first))
@@ -70,7 +68,9 @@ def test_other_options_of_the_same_head_start_from_random_weights(tiny: Bundle, 
     first = student(tiny, **STEM)
     tensors = {name: tiny.stored(name) for name in ("encoder.safetensors", "locator.safetensors")}
     bundle = write_bundle(
-        tmp_path / "stem", msgspec.structs.replace(first.spec, name="stem"), tensors | {"decoder.safetensors": arms(first)}
+        tmp_path / "stem",
+        msgspec.structs.replace(first.spec, name="stem"),
+        tensors | {"decoder.safetensors": arms(first)},
     )
     assert student(bundle).start == "the decoder of stem 1.0.0"
     wider = student(bundle, decoder="stem", decoder_options={"channels": [4, 8, 16]}, seed=2)

@@ -23,9 +23,10 @@ def make_case(folder: Path, number: int, subject: str = "") -> Case:
     moved = Grid(grid.shape, grid.affine.copy())
     moved.affine[:3, 3] += draw.uniform(-3, 3, 3)
     points = phantom.everywhere(moved)
-    image = 1000 * phantom.head(points) + draw.normal(0, 8, moved.shape)
-    volume = Volume(image.astype(np.float32), moved.affine, name)
     labels = phantom.side_scores(points).argmax(axis=0).astype(np.uint8)
+    image = 1000 * phantom.head(points) + 500 * (labels == 1) + 1000 * (labels == 2)  # the sides are easy to tell
+    image += draw.normal(0, 8, moved.shape)
+    volume = Volume(image.astype(np.float32), moved.affine, name)
     folder.mkdir(parents=True, exist_ok=True)
     save_volume(folder / f"{name}.nii", volume)
     save_labels(folder / f"{name}_labels.nii", labels, volume)
