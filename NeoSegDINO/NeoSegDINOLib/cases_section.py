@@ -122,7 +122,7 @@ class CasesSection:
         if len(self.cases) - bad < 1:
             return _("Add cases: images with labels of both hippocampi.")
         if bad and not self._leave_out:
-            return _("{count} cases cannot be used. Remove them, or leave them out.").format(count=bad)
+            return _("Cases that cannot be used: {count}. Remove them, or leave them out.").format(count=bad)
         return None
 
     def save(self) -> Path:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from neosegdino.training.run_folder import CurvePoint
 
 COLUMNS = ("epoch", "loss", "validation_loss", "dice_left", "dice_right")
+_ROOM = 1.35
+"""Height of the chart over the highest value, so that the legend hides no curve."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,10 @@ class Curves:
         """Put the curves into the scene, named after the model, and the chart into the views."""
         table = self._node("vtkMRMLTableNode", "table", _("{model} curves").format(model=model))
         self._fill(table, points)
-        slicer.modules.plots.logic().ShowChartInLayout(self._chart(table, model))
+        chart = self._chart(table, model)
+        chart.YAxisRangeAutoOff()
+        chart.SetYAxisRange(0.0, _ROOM * max([1.0, *(point.loss for point in points)]))
+        slicer.modules.plots.logic().ShowChartInLayout(chart)
 
     def update(self, points: Sequence[CurvePoint]) -> None:
         """Fill the table in place; nothing happens where the user has not asked for it or has removed it."""

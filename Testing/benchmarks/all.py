@@ -24,6 +24,8 @@ FOLDER = Path(__file__).resolve().parent
 RESULTS = FOLDER / "results"
 README = FOLDER / "README.md"
 SCRIPTS = ("one_click", "unet", "window_memory", "start_up", "panel_block", "encoding")
+BROUGHT = ("msd_hippocampus",)
+"""Scripts that need data or a machine which are not here; their figures are brought."""
 PLOT = RESULTS / "two_pass.png"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
@@ -36,7 +38,8 @@ def run(name: str) -> bool:
 
 def records() -> dict[str, dict[str, Any]]:
     """All records by the name of their file, in the order of the scripts."""
-    paths = sorted(RESULTS.glob("*.json"), key=lambda path: (SCRIPTS.index(path.stem.split("-")[0]), path.stem))
+    order = (*SCRIPTS, *BROUGHT)
+    paths = sorted(RESULTS.glob("*.json"), key=lambda path: (order.index(path.stem.split("-")[0]), path.stem))
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
 
 

@@ -39,7 +39,7 @@ def segment_sample() -> Shown:
     session = rig.boot()
     from PySide6 import QtCore
 
-    QtCore.qInstallMessageHandler(_print_message)
+    QtCore.qInstallMessageHandler(print_message)
     module = session.load_module(MODULE_FILE)
     import slicer
     from NeoSegDINOLib.sample_data import SAMPLE_FILE
@@ -53,7 +53,7 @@ def segment_sample() -> Shown:
     return Shown(panel, volume, segmentation, report)
 
 
-def _print_message(_kind: Any, _context: Any, message: str) -> None:
+def print_message(_kind: Any, _context: Any, message: str) -> None:
     """Print what Qt has to say, but for a lack of its offscreen windows that means nothing here."""
     if "propagateSizeHints" not in message:
         print(message, file=sys.stderr)

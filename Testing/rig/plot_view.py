@@ -31,6 +31,10 @@ def draw_chart(node: Any, size: tuple[int, int]) -> NDArray[np.uint8]:
     chart.GetAxis(vtk.vtkAxis.LEFT).SetTitle("")
     for index in range(node.GetNumberOfPlotSeriesNodes()):
         _add_line(chart, node.GetNthPlotSeriesNode(index))
+    if not node.GetYAxisRangeAuto():
+        axis = chart.GetAxis(vtk.vtkAxis.LEFT)
+        axis.SetBehavior(vtk.vtkAxis.FIXED)
+        axis.SetRange(*node.GetYAxisRange())
     view.GetRenderWindow().Render()
     return _pixels(view.GetRenderWindow())
 

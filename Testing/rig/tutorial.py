@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import rig
-from rig.demo import MODULE_FILE
+from rig.demo import MODULE_FILE, print_message
 
 SETTLE_S = 2.0
 """For what the panel draws a little later."""
@@ -22,6 +22,9 @@ class Tab:
 
     def __init__(self) -> None:
         self.session = rig.boot()
+        from PySide6 import QtCore
+
+        QtCore.qInstallMessageHandler(print_message)
         module = self.session.load_module(MODULE_FILE)
         self.panel: Any = module.widgetRepresentation()
         self.panel.enter()
@@ -48,6 +51,7 @@ class Tab:
         self.ui.runFolderEdit.currentPath = str(run)
         self.ui.sourceEdit.currentPath = str(source)
         self.ui.addFilesButton.click()
+        self.ui.casesCollapsibleButton.collapsed = False
         self.session.wait_for(lambda: not self.tab.checking)
         volume = slicer.util.loadVolume(find_cases(source)[0].image)
         self.settle()
@@ -79,9 +83,9 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     tab = Tab()
-    tab.run(arguments.run.resolve(), arguments.folder / "run.png")
-    tab.session.clear()
     tab.cases(arguments.source.resolve(), arguments.run.resolve().with_name("run2"), arguments.folder / "cases.png")
+    tab.session.clear()
+    tab.run(arguments.run.resolve(), arguments.folder / "run.png")
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ class Estimate(Spec, frozen=True):
         """One line for people."""
         disk = f", {self.feature_bytes / 1e9:.1f} GB of cached features" if self.feature_bytes else ""
         return (
-            f"{self.training_cases} cases to train on, {self.validation_cases} to validate: about "
+            f"Cases to train on: {self.training_cases}, to validate: {self.validation_cases}. About "
             f"{_duration(self.seconds)} for all epochs, {self.memory_bytes / 1e9:.1f} GB of memory{disk} "
             f"({self.device}; from one window measured now)."
         )

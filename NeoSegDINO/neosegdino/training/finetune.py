@@ -109,6 +109,7 @@ def _run(folder: RunFolder, plan: Plan, device: str, progress: Progress, *, chec
         if ranks.first and folder.running():
             raise TrainingError(f"Another process is at work on {folder.folder}.", "Wait for it, or ask it to pause.")
         if ranks.first:
+            folder.remove_leftovers()
             folder.write_plan(plan)
         reporter = Reporter(folder, progress, ranks.first)
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from neosegdino.errors import Cancelled, NeoSegDINOError, Paused
+from neosegdino.errors import Cancelled, NeoSegDINOError, OutputError, Paused
 from neosegdino.progress import Progress
 from neosegdino.training.run_folder import RunFolder, Status
 
@@ -111,7 +111,10 @@ class Reporter:
             message, remedy = error.message, error.remedy
         state = "paused" if isinstance(error, Paused) else "cancelled" if isinstance(error, Cancelled) else "failed"
         self._set(state=state, message=message, remedy=remedy, remaining_s=None)
-        self._write(at_once=True)
+        try:
+            self._write(at_once=True)
+        except OutputError as refused:  # a full disk, say: why the run ended must not be lost over it
+            self._progress.log(refused.message, "warning")
 
     def _set(self, **fields: Any) -> None:
         self._status = msgspec.structs.replace(self._status, **fields)

@@ -6,6 +6,7 @@ script) reads them and leaves a request. Every file appears whole or not at all,
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -20,6 +21,7 @@ from neosegdino.training.settings import FinetuneSettings
 State = Literal["starting", "training", "paused", "cancelled", "failed", "finished"]
 Request = Literal["pause", "cancel"]
 Kind = TypeVar("Kind")
+_FRESH_S = 60.0
 
 
 class PlannedCase(Spec, frozen=True):
@@ -168,6 +170,13 @@ class RunFolder:
             return bool(abs(process.create_time() - status.process_began) < 2)
         except psutil.NoSuchProcess:
             return False
+
+    def remove_leftovers(self) -> None:
+        """Remove unfinished files that a killed worker left; those of the last minute may be another's at work."""
+        found = [path for folder in (self.folder, self.features) for path in folder.glob(".neosegdino-*")]
+        for path in found:
+            if path.is_file() and time.time() - path.stat().st_mtime > _FRESH_S:
+                path.unlink(missing_ok=True)
 
     def _write(self, path: Path, value: object) -> None:
         with atomic_path(path) as temporary:

@@ -23,7 +23,7 @@ class FinetuneSettings(Spec, frozen=True):
     counts: Shape | None = None
     """Windows per axis of a fixed cut around the hippocampi, with ``windows="all"``; needed by arms per window."""
     window: Shape | None = None
-    """Voxels of a window; the bundle's by default. Another size starts the decoder from scratch."""
+    """Voxels of a window; the bundle's by default. The bundle's decoder is the start wherever its weights fit."""
     spacing_mm: Spacing | None = None
     """Model's grid; the bundle's by default."""
     arms: Literal["shared", "per-window"] = "shared"

@@ -26,7 +26,7 @@ def test_figures_are_positive_and_counts_are_right(tiny: Bundle, cases: list[Cas
     assert found.seconds > 0 and found.feature_bytes > 0
     assert 50e6 < found.memory_bytes < 50e9
     assert (found.training_cases, found.validation_cases) == (2, 1)
-    assert "2 cases to train on, 1 to validate" in found.text()
+    assert "Cases to train on: 2, to validate: 1." in found.text()
     assert found.device in found.text()
 
 

@@ -141,3 +141,16 @@ def test_another_process_of_the_same_number_is_not_the_worker(
     assert not folder.running()
     folder.write_status(status_of(process, process_began=process.create_time() + 60))
     assert not folder.running()
+
+
+def test_leftovers_of_a_killed_worker_go_but_not_what_is_being_written(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.features.mkdir()
+    old, fresh = folder.features / ".neosegdino-1.safetensors", tmp_path / ".neosegdino-2.json"
+    for path in (old, fresh, folder.curves_file):
+        path.write_text("[]")
+    os.utime(old, (1, 1))
+    os.utime(folder.curves_file, (1, 1))
+    folder.remove_leftovers()
+    assert not old.exists()
+    assert fresh.exists() and folder.curves_file.exists()
