@@ -96,7 +96,7 @@ def read_look(files: RunFolder) -> LookImages:
         If the files do not fit together or cannot be read.
     """
     from neosegdino.bundle_store import find_bundle
-    from neosegdino.cases.case import grid_problem
+    from neosegdino.cases.loading import grid_problem
     from neosegdino.errors import CaseError
     from neosegdino.volume import load_volume
 

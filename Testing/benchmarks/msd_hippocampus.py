@@ -71,7 +71,8 @@ class Experiment:
 
     def __init__(self, folder: Path, device: str, seconds: float, epochs: int | None) -> None:
         from neosegdino.bundle_store import find_bundle
-        from neosegdino.cases.case import Case, load_case
+        from neosegdino.cases.case import Case
+        from neosegdino.cases.loading import load_case
         from neosegdino.device import resolve
 
         self.bundle, self.choice, self.seconds, self.epochs = find_bundle(None), resolve(device), seconds, epochs
@@ -135,6 +136,7 @@ class Experiment:
 
     def _test(self, student: Any, sample: Any, case: Any, loaded: Any) -> tuple[float, float]:
         """Dice on the crop's own voxels."""
+        from neosegdino.evaluation.measures import compare
         from neosegdino.geometry import Grid, resample
         from neosegdino.training.scores import whole_scores
 
@@ -142,7 +144,12 @@ class Experiment:
         grid = Grid(loaded.volume.shape, loaded.volume.affine)
         found = resample(probabilities, case.affine, grid, fill=(1.0, 0.0, 0.0)).argmax(axis=0)
         truth = loaded.labels
-        return dice(found > 0, truth > 0), (dice(found == 1, truth == 1) + dice(found == 2, truth == 2)) / 2
+        spacing = loaded.volume.spacing
+        whole, front, back = (
+            compare(there, seen, spacing).dice or 0.0
+            for there, seen in ((truth > 0, found > 0), (truth == 1, found == 1), (truth == 2, found == 2))
+        )
+        return whole, (front + back) / 2
 
 
 def image_views() -> type:
@@ -170,11 +177,6 @@ def encode(views: Any, training: Sequence[Any], settings: Any) -> None:
 def middle(volume: Any) -> np.ndarray:
     """RAS point in the middle of a volume."""
     return np.asarray((volume.affine @ [*((n - 1) / 2 for n in volume.shape), 1])[:3])
-
-
-def dice(found: np.ndarray, truth: np.ndarray) -> float:
-    """Dice of two masks."""
-    return float(2 * (found & truth).sum() / (found.sum() + truth.sum()))
 
 
 def timed(work: Callable[[], object]) -> float:

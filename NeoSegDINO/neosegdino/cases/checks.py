@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neosegdino import intensity, measure
-from neosegdino.cases.case import SIDES, Case, grid_problem
+from neosegdino.cases.case import SIDES, Case
 from neosegdino.cases.case_report import Problem
 from neosegdino.cases.contrast import Contrast, hinted_contrast, measured_contrast
+from neosegdino.cases.loading import grid_problem
 from neosegdino.errors import VolumeError
 from neosegdino.geometry import Affine
 from neosegdino.volume import Volume

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from neosegdino import measure
 from neosegdino.cases import checks
-from neosegdino.cases.case import SIDES, Case, side_labels
+from neosegdino.cases.case import SIDES, Case
 from neosegdino.cases.case_report import CaseReport, Problem, SideVolumes
+from neosegdino.cases.loading import side_labels
 from neosegdino.errors import CaseError, VolumeError
 from neosegdino.geometry import Affine
 from neosegdino.volume import Volume, load_volume

@@ -12,7 +12,7 @@ import msgspec
 from neosegdino.cli import show, watch
 from neosegdino.errors import DependencyError, NeoSegDINOError
 from neosegdino.progress import ResultEvent, Sink, error_event
-from neosegdino.recipes.albert import AlbertOptions, run_albert
+from neosegdino.recipes.albert_options import AlbertOptions
 
 if TYPE_CHECKING:
     from neosegdino.recipes.comparison import Comparison
@@ -65,6 +65,8 @@ def _run(
     folder: Path, out: Path, options: AlbertOptions, leave_out_bad: bool, sink: Sink, cancelled: threading.Event
 ) -> Comparison:
     try:
+        from neosegdino.recipes.albert import run_albert
+
         return run_albert(folder, out, options, leave_out_bad=leave_out_bad, sink=sink, cancelled=cancelled.is_set)
     except ImportError as error:
         raise DependencyError(

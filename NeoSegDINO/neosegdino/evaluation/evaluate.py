@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neosegdino.bundle import Bundle
-from neosegdino.cases.case import SIDES, Case, LoadedCase, grid_problem, load_case
+from neosegdino.cases.case import SIDES, Case
+from neosegdino.cases.loading import LoadedCase, grid_problem, load_case
 from neosegdino.cases.names import stem
 from neosegdino.errors import CaseError, DependencyError, DeviceError, NeoSegDINOError, VolumeError
 from neosegdino.evaluation.measures import compare

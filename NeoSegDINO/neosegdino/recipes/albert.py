@@ -15,9 +15,10 @@ from neosegdino.errors import TrainingError
 from neosegdino.files import atomic_path
 from neosegdino.folders import cannot_write
 from neosegdino.progress import Event, Progress, ProgressEvent, Sink
-from neosegdino.recipes.albert_files import ContrastChoice, albert_cases, check_not_swapped, require_files
+from neosegdino.recipes.albert_files import albert_cases, check_not_swapped, require_files
+from neosegdino.recipes.albert_options import AlbertOptions
 from neosegdino.recipes.folds import held_out_folds
-from neosegdino.spec import Positive, Shape, Spec
+from neosegdino.spec import Shape, Spec
 from neosegdino.training.run_folder import RunFolder
 from neosegdino.training.settings import FinetuneSettings
 from neosegdino.training.split import split_by_subject
@@ -35,19 +36,6 @@ _MULTIPLE = 8
 """Half windows are rounded up to this many voxels, which whole tokens fill."""
 _TRAINING_SHARE = 0.95
 """Of a fold's time; the rest is its evaluation."""
-
-
-class AlbertOptions(Spec, frozen=True):
-    """What the recipe does."""
-
-    contrast: ContrastChoice = "both"
-    folds: Positive = 5
-    seed: int = 1
-    epochs: Positive = FinetuneSettings().epochs
-    views: int = FinetuneSettings().views
-    bundle: str | None = None
-    device: str = "auto"
-    exchange_sides: bool = False
 
 
 class _Plan(Spec, frozen=True):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from neosegdino.cases.case import Case
 from neosegdino.cases.case_report import CaseReport
 from neosegdino.errors import CaseError
+from neosegdino.recipes.albert_options import ContrastChoice
 
-ContrastChoice = Literal["T1", "T2", "both"]
 SUBJECTS = tuple(f"ALBERT_{number:02d}" for number in range(1, 21))
 LABELS = "segmentations-v3"
 LEFT, RIGHT = (1,), (2,)

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from neosegdino.bundle_store import find_bundle
-from neosegdino.cases.case import Case, load_case
+from neosegdino.cases.case import Case
+from neosegdino.cases.loading import load_case
 from neosegdino.device import resolve
 from neosegdino.inference import CHUNK
 from neosegdino.spec import Spec

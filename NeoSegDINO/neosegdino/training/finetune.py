@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neosegdino.bundle import Bundle, load_bundle
-from neosegdino.cases.case import Case, load_case
+from neosegdino.cases.case import Case
+from neosegdino.cases.loading import load_case
 from neosegdino.device import DeviceChoice, line, resolve
 from neosegdino.errors import TrainingError
 from neosegdino.folders import cannot_write

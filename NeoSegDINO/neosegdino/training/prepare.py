@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neosegdino import geometry, intensity
-from neosegdino.cases.case import SIDES, LoadedCase
+from neosegdino.cases.case import SIDES
+from neosegdino.cases.loading import LoadedCase
 from neosegdino.errors import CaseError
 from neosegdino.geometry import Affine, Grid
 from neosegdino.spec import BundleSpec, Shape

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import slicer
 from module_samples.volumes import scene_contents
-from neosegdino.cases.case import load_case
+from neosegdino.cases.loading import load_case
 from neosegdino.errors import CaseError, NeoSegDINOError
 from NeoSegDINOLib.case_export import NodePair, images_of, pair_of, subject_of, write_cases
 

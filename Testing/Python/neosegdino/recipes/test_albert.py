@@ -10,8 +10,9 @@ from click.testing import CliRunner, Result
 from neosegdino.cases.preflight import preflight
 from neosegdino.cli import main
 from neosegdino.errors import Cancelled, CaseError, TrainingError
-from neosegdino.recipes.albert import AlbertOptions, fold_settings, run_albert, usable_cases
+from neosegdino.recipes.albert import fold_settings, run_albert, usable_cases
 from neosegdino.recipes.albert_files import SUBJECTS, albert_cases, missing_files, require_files
+from neosegdino.recipes.albert_options import AlbertOptions
 from neosegdino.training.tuned_spec import tuned_spec
 from tiny_bundle import make_tiny_bundle
 

@@ -80,5 +80,5 @@ def test_refuses_what_a_run_would_refuse(tiny: Bundle, cases: list[Case], tmp_pa
 )
 def test_durations_are_told_in_a_fitting_unit(seconds: float, text: str) -> None:
     said = Estimate(seconds, 2_500_000_000, 0, "CPU", 3, 1).text()
-    assert f"about {text} for all epochs, 2.5 GB of memory (CPU" in said
+    assert f"About {text} for all epochs, 2.5 GB of memory (CPU" in said
     assert "1.0 GB of cached features" in Estimate(seconds, 10**9, 10**9, "CPU", 3, 1).text()

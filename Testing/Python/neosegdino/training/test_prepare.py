@@ -14,7 +14,8 @@ import torch
 from bundle_samples import make_spec
 from neosegdino import segment as road
 from neosegdino.bundle import Bundle
-from neosegdino.cases.case import Case, LoadedCase
+from neosegdino.cases.case import Case
+from neosegdino.cases.loading import LoadedCase
 from neosegdino.device import resolve
 from neosegdino.errors import CaseError, VolumeError
 from neosegdino.geometry import Grid

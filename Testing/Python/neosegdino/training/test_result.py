@@ -8,7 +8,8 @@ import msgspec
 import pytest
 import torch
 from neosegdino.bundle import Bundle, load_bundle, write_bundle
-from neosegdino.cases.case import Case, load_case
+from neosegdino.cases.case import Case
+from neosegdino.cases.loading import load_case
 from neosegdino.device import resolve
 from neosegdino.errors import Cancelled, OutputError, Paused
 from neosegdino.progress import Event, Progress, ProgressEvent

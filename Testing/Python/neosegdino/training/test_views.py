@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import torch
 from neosegdino.bundle import Bundle, write_bundle
-from neosegdino.cases.case import load_case
+from neosegdino.cases.loading import load_case
 from neosegdino.device import resolve
 from neosegdino.inference import CHUNK, Run
 from neosegdino.progress import Event, LogEvent, Progress
