@@ -115,7 +115,7 @@ def test_a_bad_case_stops_the_start_unless_it_is_left_out(
 def test_killed_again_and_again_it_ends_with_the_same_weights(
     neosegdino_command: Run, started: Start, arguments: object, tmp_path: Path
 ) -> None:
-    options = ("--epochs", 12, "--validation", 0)
+    options = ("--epochs", 9, "--validation", 0)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert neosegdino_command(*arguments(whole, *options)).returncode == 0  # type: ignore[operator]
     command = [sys.executable, "-m", "neosegdino"]
@@ -125,7 +125,7 @@ def test_killed_again_and_again_it_ends_with_the_same_weights(
         more = ["finetune", "--resume", str(killed), "--device", "cpu", "--progress", "none"]
         own = more if kills else arguments(killed, *options)  # type: ignore[operator]
         process = started([*command, *own])
-        if kills == 4:
+        if kills == 3:
             assert process.wait(120) == 0
             break
         wait_for_step(killed, next_kill, process)
