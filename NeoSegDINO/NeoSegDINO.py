@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import slicer
 import vtk
 from NeoSegDINOLib.choices import Arms, Device, FinetuneWindows, Windows
-from NeoSegDINOLib.finetune_tab import FinetuneTab
 from NeoSegDINOLib.job import ProgressUpdate, Request
 from NeoSegDINOLib.nodes import image_of
 from NeoSegDINOLib.run import SegmentationRun
 from NeoSegDINOLib.sample_data import SAMPLE_FILE, register_sample_data
-from NeoSegDINOLib.segment_tab import SegmentTab
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -123,6 +121,9 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setup(self) -> None:
         """Build the panel (when the module is first opened)."""
+        from NeoSegDINOLib.finetune_tab import FinetuneTab  # the tabs are no work for Slicer's start
+        from NeoSegDINOLib.segment_tab import SegmentTab
+
         ScriptedLoadableModuleWidget.setup(self)
         form = slicer.util.loadUI(self.resourcePath("UI/NeoSegDINO.ui"))
         self.layout.addWidget(form)
