@@ -165,7 +165,6 @@ def stage_in_words(stage: str) -> str:
     known = {
         "": _("Starting"),
         "check": _("Checking the cases"),
-        "encode": _("Encoding the cases"),
         "train": _("Training"),
         "evaluate": _("Evaluating the model"),
         "write": _("Writing the model"),

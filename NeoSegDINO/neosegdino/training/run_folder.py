@@ -53,7 +53,7 @@ class Status(Spec, frozen=True):
     process_began: float
     """Creation time of the process, so that another one with the same number is not taken for it."""
     stage: str = ""
-    """``check``, ``encode``, ``train``, ``evaluate`` or ``write``."""
+    """``check``, ``train``, ``evaluate`` or ``write``."""
     fraction: float = 0.0
     remaining_s: float | None = None
     epoch: int = 0
