@@ -6,6 +6,15 @@ import rig
 
 rig.boot()
 
+from finetune_fixtures import (  # noqa: E402
+    add_files,  # noqa: F401
+    checked,  # noqa: F401
+    folder,  # noqa: F401
+    reached,  # noqa: F401
+    start,  # noqa: F401
+    tab,  # noqa: F401
+    ui,  # noqa: F401
+)
 from module_samples.fixtures import (  # noqa: E402
     fake_finetune,  # noqa: F401
     fake_worker,  # noqa: F401
