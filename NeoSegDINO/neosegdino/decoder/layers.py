@@ -11,12 +11,47 @@ from torch import Tensor, nn
 from neosegdino.decoder.base import HeadShape
 
 
+class GroupNorm(nn.GroupNorm):
+    """GroupNorm (Wu and He 2018), on a GPU by `spread_group_norm`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(N, channels, x, y, z)`` of the same shape."""
+        if not x.is_cuda:
+            return super().forward(x)
+        with torch.autocast("cuda", enabled=False):
+            return spread_group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+
+
+def spread_group_norm(x: Tensor, count: int, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """What `torch.nn.functional.group_norm` gives, with the work spread over a whole GPU.
+
+    torch's own kernel takes a group of a window on one of the GPU's processors. The few groups of a window with many
+    voxels then leave the others idle: two thirds of a forward pass on an H100 were spent so.
+
+    Parameters
+    ----------
+    x : Tensor
+        ``(N, C, x, y, z)``; statistics are float32 at least, whatever its type.
+    count : int
+        Groups.
+    weight, bias : Tensor
+        ``(C,)``.
+    eps : float
+        Added to the variance.
+    """
+    groups = x.to(torch.promote_types(x.dtype, torch.float32)).unflatten(1, (count, -1))
+    variance, mean = torch.var_mean(groups, dim=(2, 3, 4, 5), correction=0, keepdim=True)
+    weight, bias = (parameter.view(1, count, -1, 1, 1, 1) for parameter in (weight, bias))
+    scale = weight * (variance + eps).rsqrt()
+    return torch.addcmul(bias - mean * scale, groups, scale).flatten(1, 2).to(x.dtype)
+
+
 def normalisation(channels: int) -> nn.GroupNorm:
     """GroupNorm with groups of about eight channels: no statistics leak from window to window."""
     groups = max(1, channels // 8)
     while channels % groups:
         groups -= 1
-    return nn.GroupNorm(groups, channels)
+    return GroupNorm(groups, channels)
 
 
 class ResidualBlock(nn.Module):

@@ -7,8 +7,6 @@ order, as with all of torch.distributed.
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from torch.nn import Parameter
 
 from neosegdino.device import resolve
 from neosegdino.errors import DeviceError, TrainingError
+from neosegdino.training.rank_end import REMEDY, ended_by_torchrun, ignore_sigterm
 
 TIMEOUT = timedelta(minutes=30)
 """How long a rank waits for another one that lives but does not answer.
@@ -29,7 +28,6 @@ TIMEOUT = timedelta(minutes=30)
 A rank that ends is noticed at once. The time is long because the first rank validates and writes while the others wait.
 """
 _TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
-_REMEDY = "Look at the message of the process that ended first, then go on with --resume."
 
 Value = TypeVar("Value")
 
@@ -137,8 +135,8 @@ ALONE = Ranks()
 def joined(device: str = "auto", timeout: timedelta = TIMEOUT) -> Iterator[Ranks]:
     """Join the other processes of a run for the time of a ``with`` block; `ALONE` where torchrun started none.
 
-    While the block runs, the SIGTERM that torchrun sends to the ranks that are left when one has ended becomes a
-    `TrainingError`.
+    While the block runs, the SIGTERM that torchrun sends to the ranks that are left when one has ended becomes an
+    error, see `ended_by_torchrun`.
 
     Parameters
     ----------
@@ -158,7 +156,7 @@ def joined(device: str = "auto", timeout: timedelta = TIMEOUT) -> Iterator[Ranks
         yield ALONE
         return
     own = _own_device(device, int(os.environ["LOCAL_RANK"]))
-    with _ended_by_torchrun():
+    with ended_by_torchrun():
         on_gpu = own.type == "cuda"
         if on_gpu:
             torch.cuda.set_device(own)
@@ -191,32 +189,6 @@ def _others() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        _ignore_sigterm()
+        ignore_sigterm()
         cause = str(error).strip().split("\n")[0]
-        raise TrainingError(f"Another process of the run ended or stopped answering ({cause}).", _REMEDY) from error
-
-
-@contextmanager
-def _ended_by_torchrun() -> Iterator[None]:
-    """While inside, SIGTERM raises a `TrainingError`; after an error it is ignored, so that the error is reported."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number: int, _frame: object) -> None:
-        _ignore_sigterm()
-        raise TrainingError("Another process of the run ended, or torchrun was told to end the run.", _REMEDY)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    except BaseException:
-        _ignore_sigterm()
-        raise
-    signal.signal(signal.SIGTERM, before)
-
-
-def _ignore_sigterm() -> None:
-    """Let this process write and report how it ended; torchrun kills it if that takes more than its 30 seconds."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise TrainingError(f"Another process of the run ended or stopped answering ({cause}).", REMEDY) from error

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from neosegdino.decoder import HEADS, DecodingArms, Head, HeadShape, create_head, register
+from neosegdino.decoder.layers import normalisation, spread_group_norm
 from neosegdino.errors import BundleError
 from neosegdino.spec import DecoderSpec
 from torch import Tensor, nn
@@ -156,3 +157,25 @@ def test_arms_embed_the_depth_of_the_slices() -> None:
     assert scores.std(dim=3).min() > 1e-3
     assert scores.std(dim=2).max() < 1e-5
     assert scores.std(dim=4).max() < 1e-5
+
+
+@pytest.mark.parametrize("channels", [3, 24, 112])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_the_gpus_group_norm_is_torchs(channels: int, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    layer = normalisation(channels)
+    nn.init.normal_(layer.weight)
+    nn.init.normal_(layer.bias)
+    layer.to(torch.promote_types(dtype, torch.float32))
+    image = (5 + 2 * torch.randn(2, channels, 4, 5, 3)).to(dtype)
+    ours, theirs = (image.detach().clone().requires_grad_() for _ in range(2))
+    found = spread_group_norm(ours, layer.num_groups, layer.weight, layer.bias, layer.eps)
+    wanted = layer(theirs.to(layer.weight.dtype))
+    assert found.dtype == dtype
+    bound = {torch.float64: 1e-10, torch.float32: 1e-5, torch.bfloat16: 0.04}[dtype]
+    torch.testing.assert_close(found.to(wanted.dtype), wanted, atol=bound, rtol=bound)
+    upstream = torch.randn_like(wanted)
+    gradients = torch.autograd.grad(found.to(wanted.dtype), [ours, layer.weight, layer.bias], upstream)
+    expected = torch.autograd.grad(wanted, [theirs, layer.weight, layer.bias], upstream)
+    for own, other in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(own.to(other.dtype), other, atol=bound, rtol=bound)
