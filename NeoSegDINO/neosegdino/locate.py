@@ -27,8 +27,6 @@ class Located:
         RAS mm, the middle between both hippocampi.
     volumes_mm3 : tuple of float
         Expected volume (sum of probabilities) of left and right.
-    evidence_mm3 : float
-        See `evidence`.
     back_to_front : bool
         Whether the head was looked at against its header, anterior and posterior exchanged.
     doubt : str
@@ -37,7 +35,6 @@ class Located:
 
     centre: NDArray[np.float64]
     volumes_mm3: tuple[float, float]
-    evidence_mm3: float
     back_to_front: bool
     doubt: str
 
@@ -73,12 +70,6 @@ def head_grid(bounds_mm: NDArray[np.float64], locator: LocatorSpec, back_to_fron
     return reversed_grid(grid, ANTERIOR) if back_to_front else grid
 
 
-def evidence(probabilities: NDArray[np.float32], grid: Grid, sides: tuple[int, int]) -> float:
-    """How much hippocampus there surely is, in mm3 on the poorer side: the sum of squared probabilities."""
-    voxel = abs(float(np.linalg.det(grid.affine[:3, :3])))
-    return min(float(np.square(probabilities[side], dtype=np.float64).sum()) for side in sides) * voxel
-
-
 def judge(
     probabilities: NDArray[np.float32], grid: Grid, sides: tuple[int, int], locator: LocatorSpec, back_to_front: bool
 ) -> Located:
@@ -103,7 +94,7 @@ def judge(
     places = [_centroid(part, grid) for part in (left, right)]
     centre = (places[0] + places[1]) / 2
     doubt = _doubt(volumes, places, locator.min_side_mm3)
-    return Located(centre, volumes, evidence(probabilities, grid, sides), back_to_front, doubt)
+    return Located(centre, volumes, back_to_front, doubt)
 
 
 def _centroid(part: NDArray[np.float32], grid: Grid) -> NDArray[np.float64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +18,10 @@ from neosegdino.errors import VolumeError
 from neosegdino.geometry import Grid
 from neosegdino.inference import Run, count_chunks, probabilities, rescale, segment_windows
 from neosegdino.loading import Models, load_models
-from neosegdino.locate import ANTERIOR, Located, evidence, head_grid, judge
+from neosegdino.locate import ANTERIOR, Located, head_grid, judge
+from neosegdino.model import WindowModel
 from neosegdino.progress import Progress
-from neosegdino.spec import LocatorSpec, WindowMode
+from neosegdino.spec import WindowMode
 from neosegdino.volume import Volume
 from neosegdino.windows import WindowGrid, cut_around, full_cut
 
@@ -158,43 +158,35 @@ def _sides(run: Run) -> tuple[int, int]:
 
 
 def _locate(prepared: _Prepared, models: Models, run: Run) -> list[Located]:
-    """Coarse findings, the one with more evidence first: as the header says, and back to front."""
-    spec = run.spec.locator
-    if spec is None or models.locator is None:
+    """Coarse findings, the one to believe first: as the header says, and only where that is in doubt back to front."""
+    if run.spec.locator is None or models.locator is None:
         return []
-    grids = [head_grid(prepared.bounds_mm, spec, back_to_front) for back_to_front in (False, True)]
-    windows = [rescale(_sample(prepared, grid, run)[None], run) for grid in grids]
-    with run.stage("locate", sum(models.locator.encoder.chunks(window, run.chunk) for window in windows)):
-        found = [
-            _judge(probabilities(models.locator, 0, window, run, 1.0), grid, spec, back_to_front, run)
-            for window, grid, back_to_front in zip(windows, grids, (False, True), strict=True)
-        ]
-    return sorted(found, key=lambda located: located.evidence_mm3, reverse=True)
+    found = [_look(prepared, models.locator, run, back_to_front=False)]
+    if found[0].doubt:
+        found.append(_look(prepared, models.locator, run, back_to_front=True))
+    return sorted(found, key=lambda located: bool(located.doubt))
 
 
-def _judge(coarse: Tensor, grid: Grid, spec: LocatorSpec, back_to_front: bool, run: Run) -> Located:
-    return judge(coarse.cpu().numpy(), grid, _sides(run), spec, back_to_front)
+def _look(prepared: _Prepared, locator: WindowModel, run: Run, *, back_to_front: bool) -> Located:
+    spec = run.spec.locator
+    assert spec is not None
+    grid = head_grid(prepared.bounds_mm, spec, back_to_front)
+    window = rescale(_sample(prepared, grid, run)[None], run)
+    with run.stage("locate", locator.encoder.chunks(window, run.chunk)):
+        coarse = probabilities(locator, 0, window, run, 1.0)
+        return judge(coarse.cpu().numpy(), grid, _sides(run), spec, back_to_front)
 
 
 def _segment(
     prepared: _Prepared, found: list[Located], wanted: WindowMode, models: Models, run: Run
 ) -> tuple[WindowMode, Located | None, _Answer]:
-    """Segment the windows; where the coarse pass prefers the head back to front, both ways, and take the surer one.
-
-    One look at a coarse picture is no reason to contradict a header: the windows themselves have to agree.
-    """
-    sure = [located for located in found if not located.doubt]
-    both = bool(sure) and sure[0].back_to_front
-    candidates: Sequence[Located | None] = sure[: 2 if both else 1] or [None]
-    places = [(located, *_place(prepared, located, wanted, found, run)) for located in candidates]
-    images = [_sample(prepared, grid, run) for _, _, grid, _ in places]
-    steps = sum(count_chunks(models.window, i, cut, run) for i, (*_, cut) in zip(images, places, strict=True))
-    answers = []
-    with run.stage("segment", steps):
-        for image, (located, mode, grid, cut) in zip(images, places, strict=True):
-            answer = _Answer(segment_windows(models.window, image, grid, cut, run), grid)
-            answers.append((mode, located, answer))
-    return max(answers, key=lambda one: evidence(one[2].probabilities, one[2].grid, _sides(run)))
+    """Segment the windows at the place to believe, or the whole volume."""
+    located = found[0] if found and not found[0].doubt else None
+    mode, grid, cut = _place(prepared, located, wanted, found, run)
+    image = _sample(prepared, grid, run)
+    with run.stage("segment", count_chunks(models.window, image, cut, run)):
+        answer = _Answer(segment_windows(models.window, image, grid, cut, run), grid)
+    return mode, located, answer
 
 
 def _place(

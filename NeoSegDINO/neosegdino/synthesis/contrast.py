@@ -12,7 +12,7 @@ from neosegdino.synthesis.draw import Draw
 
 KINDS = {"newborn T1": 0.3, "newborn T2": 0.3, "adult T1": 0.1, "random": 0.3}
 """Contrast to its share of the images."""
-TISSUE_ORDER = ("background", "csf", "white", "grey", "deep", "extracerebral")
+TISSUE_ORDER = ("background", "csf", "white", "myelinated", "grey", "deep", "extracerebral")
 
 
 def sample_means(
@@ -20,7 +20,8 @@ def sample_means(
 ) -> Tensor:
     """Mean intensity of every label.
 
-    Before 4 to 6 months white matter is darker than grey on T1w and brighter on T2w (Ballesteros 1993).
+    Before 4 to 6 months white matter is darker than grey on T1w and brighter on T2w, except for the internal capsule's
+    posterior limb, which is myelinated at birth (Ballesteros 1993).
 
     Parameters
     ----------
@@ -53,24 +54,30 @@ def sample_means(
     return means[:, first].clamp(0, 1.2)
 
 
-def _table(draw: Draw, count: int, csf: Tensor, white: Tensor, grey: Tensor, deep: Tensor) -> Tensor:
+def _table(
+    draw: Draw, count: int, csf: Tensor, white: Tensor, myelinated: Tensor, grey: Tensor, deep: Tensor
+) -> Tensor:
     air = draw.uniform(0, 0.05, count)
-    return torch.stack([air, csf, white, grey, deep, grey], dim=1)
+    return torch.stack([air, csf, white, myelinated, grey, deep, grey], dim=1)
 
 
 def _newborn_t1(draw: Draw, count: int) -> Tensor:
     grey = draw.uniform(0.45, 0.85, count)
-    white = grey * draw.uniform(0.55, 1.0, count)
-    return _table(draw, count, draw.uniform(0.02, 0.35, count), white, grey, grey * draw.uniform(0.9, 1.2, count))
+    white, myelinated = grey * draw.uniform(0.55, 1.0, count), grey * draw.uniform(0.9, 1.3, count)
+    csf, deep = draw.uniform(0.02, 0.35, count), grey * draw.uniform(0.9, 1.2, count)
+    return _table(draw, count, csf, white, myelinated, grey, deep)
 
 
 def _newborn_t2(draw: Draw, count: int) -> Tensor:
     white = draw.uniform(0.45, 0.85, count)
-    grey = white * draw.uniform(0.5, 0.95, count)
-    return _table(draw, count, draw.uniform(0.8, 1.1, count), white, grey, grey * draw.uniform(0.75, 1.05, count))
+    grey, myelinated = white * draw.uniform(0.5, 0.95, count), white * draw.uniform(0.4, 0.9, count)
+    csf, deep = draw.uniform(0.8, 1.1, count), grey * draw.uniform(0.75, 1.05, count)
+    return _table(draw, count, csf, white, myelinated, grey, deep)
 
 
 def _adult_t1(draw: Draw, count: int) -> Tensor:
     white = draw.uniform(0.7, 1.0, count)
     grey = white * draw.uniform(0.5, 0.9, count)
-    return _table(draw, count, draw.uniform(0.02, 0.35, count), white, grey, grey * draw.uniform(0.95, 1.2, count))
+    return _table(
+        draw, count, draw.uniform(0.02, 0.35, count), white, white, grey, grey * draw.uniform(0.95, 1.2, count)
+    )

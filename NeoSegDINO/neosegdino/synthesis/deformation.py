@@ -28,6 +28,9 @@ class View:
         Largest rotation about each axis.
     supersampling : int
         Images are made on a grid finer by this factor and averaged, as a coarse voxel averages what it covers.
+    turned : float
+        Share of images that are shown back to front, without a target: a model of where the hippocampi are learns to
+        find nothing in a head that is not as its header says.
     """
 
     shape: Shape
@@ -35,6 +38,7 @@ class View:
     offset_mm: tuple[float, float, float]
     rotation_deg: float = 20.0
     supersampling: int = 1
+    turned: float = 0.0
 
     def fine(self) -> View:
         """The supersampled view over the same space."""

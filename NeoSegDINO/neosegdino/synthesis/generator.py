@@ -92,7 +92,8 @@ class Generator:
         factor = view.supersampling
         image = F.avg_pool3d((image * seen)[:, None], factor)
         structure = self.structures[labels[:, ::factor, ::factor, ::factor]]
-        return Batch(rescale_windows(image, *self.scaling), structure, self._target(labels, factor))
+        batch = Batch(rescale_windows(image, *self.scaling), structure, self._target(labels, factor))
+        return self._turn_some(batch, view.turned) if view.turned else batch
 
     def labels(self, count: int, view: View) -> Tensor:
         """Deformed label indices ``(count, X, Y, Z)``."""
@@ -105,6 +106,13 @@ class Generator:
         flat = ((number[:, None, None, None] * size[0] + index[..., 0]) * size[1] + index[..., 1]) * size[2]
         labels = self.volumes.flatten()[flat + index[..., 2]].long() * inside
         return torch.where(mirrored[:, None, None, None], self.mirror[labels], labels)
+
+    def _turn_some(self, batch: Batch, share: float) -> Batch:
+        """Some images back to front, without a target."""
+        turned = self.draw.chance(share, len(batch.image), 1, 1, 1)
+        image = torch.where(turned[:, None], batch.image.flip(3), batch.image)
+        structure = torch.where(turned, batch.structure.flip(2), batch.structure)
+        return Batch(image, structure, batch.target.masked_fill(turned, 0))
 
     def _structures(self) -> tuple[Tensor, int]:
         """Class of every label: its own, but one for all that is outside the brain."""

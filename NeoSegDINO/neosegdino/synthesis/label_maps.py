@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neosegdino.errors import VolumeError
 from neosegdino.synthesis.anatomy import LEFT_HIPPOCAMPUS, PAIRS, RIGHT_HIPPOCAMPUS
+from neosegdino.synthesis.newborn import Maturity, mature
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,13 +27,16 @@ class LabelMaps:
     hippocampi : ndarray of float32
         ``(M, 2, 3)`` voxel coordinates of the left and right hippocampus' centroid.
     names : tuple of str
-        File name of every map.
+        File name of every map, and its maturity.
+    heads : tuple of int
+        Number of the head of every map, from 0: the maps of one head are alike.
     """
 
     volumes: NDArray[np.uint8]
     labels: tuple[int, ...]
     hippocampi: NDArray[np.float32]
     names: tuple[str, ...]
+    heads: tuple[int, ...]
 
     def index(self, label: int) -> int:
         """Index of a FreeSurfer label."""
@@ -49,15 +53,17 @@ class LabelMaps:
     def subset(self, numbers: Sequence[int]) -> LabelMaps:
         """Some of the maps, by position."""
         chosen = list(numbers)
-        return LabelMaps(
-            self.volumes[chosen], self.labels, self.hippocampi[chosen], tuple(self.names[n] for n in chosen)
-        )
+        names = tuple(self.names[number] for number in chosen)
+        heads = tuple(self.heads[number] for number in chosen)
+        return LabelMaps(self.volumes[chosen], self.labels, self.hippocampi[chosen], names, heads)
+
+    def of_heads(self, heads: Container[int]) -> LabelMaps:
+        """All maps of some heads."""
+        return self.subset([number for number, head in enumerate(self.heads) if head in heads])
 
     def save(self, path: Path) -> None:
         """Pack into one compressed ``.npz``."""
-        np.savez_compressed(
-            path, volumes=self.volumes, labels=self.labels, hippocampi=self.hippocampi, names=self.names
-        )
+        np.savez_compressed(path, **vars(self))
 
 
 def load_packed(path: Path) -> LabelMaps:
@@ -68,10 +74,13 @@ def load_packed(path: Path) -> LabelMaps:
             tuple(int(label) for label in packed["labels"]),
             packed["hippocampi"],
             tuple(str(name) for name in packed["names"]),
+            tuple(int(head) for head in packed["heads"]),
         )
 
 
-def load_label_maps(folder: Path, below_mm: int = 100) -> LabelMaps:
+def load_label_maps(
+    folder: Path, below_mm: int = 100, maturities: Sequence[Maturity] | None = None
+) -> LabelMaps:
     """Read all ``*.nii.gz`` label maps (FreeSurfer labels, 1 mm isotropic) of a folder in the order of their names.
 
     Parameters
@@ -80,6 +89,8 @@ def load_label_maps(folder: Path, below_mm: int = 100) -> LabelMaps:
         Where the maps lie.
     below_mm : int
         How much is kept below the hippocampi; the shoulders are of no use.
+    maturities : sequence of Maturity
+        Every head gives a map of each; by default one that is left as it is.
 
     Raises
     ------
@@ -90,6 +101,11 @@ def load_label_maps(folder: Path, below_mm: int = 100) -> LabelMaps:
     if not paths:
         raise VolumeError(f"No label maps (*.nii.gz) in {folder}.", "Name the folder that holds the label maps.")
     crops = [_crop(*_read(path), below_mm) for path in paths]
+    names, numbers = [path.name for path in paths], list(range(len(paths)))
+    if maturities:
+        crops = [(mature(labels, maturity), hippocampi) for labels, hippocampi in crops for maturity in maturities]
+        names = [f"{name}, {maturity.name}" for name in names for maturity in maturities]
+        numbers = [number for number in numbers for _ in maturities]
     labels = tuple(int(label) for label in np.unique(np.concatenate([np.unique(c) for c, _ in crops])))
     shape = np.max([c.shape for c, _ in crops], axis=0)
     table = np.zeros(max(labels) + 1, np.uint8)
@@ -97,7 +113,7 @@ def load_label_maps(folder: Path, below_mm: int = 100) -> LabelMaps:
     volumes = np.zeros((len(crops), *shape), np.uint8)
     for volume, (crop, _) in zip(volumes, crops, strict=True):
         volume[tuple(slice(0, n) for n in crop.shape)] = table[crop]
-    return LabelMaps(volumes, labels, np.stack([h for _, h in crops]), tuple(path.name for path in paths))
+    return LabelMaps(volumes, labels, np.stack([h for _, h in crops]), tuple(names), tuple(numbers))
 
 
 def _read(path: Path) -> tuple[NDArray[np.int64], str]:

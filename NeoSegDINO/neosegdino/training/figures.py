@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from neosegdino.files import atomic_path
 from neosegdino.spec import Accuracy
@@ -24,17 +26,19 @@ def record_figures(path: Path, rows: Sequence[Accuracy]) -> None:
         temporary.write_bytes(msgspec.json.format(msgspec.json.encode([*kept, *rows]), indent=2) + b"\n")
 
 
-def dice_rows(
-    data: str, dice: Sequence[tuple[float, float]], command: str, *, held_out: bool, note: str = ""
+def side_rows(
+    data: str, metric: str, table: NDArray[np.float64], command: str, *, held_out: bool, note: str = ""
 ) -> list[Accuracy]:
-    """Mean and spread of the Dice of either side.
+    """Mean and spread of a metric of either side.
 
     Parameters
     ----------
     data : str
         What was measured on.
-    dice : sequence of (float, float)
-        Left and right, per image.
+    metric : str
+        Name of the metric.
+    table : (images, 2) float array
+        Left and right of every image; NaN where it has no meaning, and such images do not count.
     command : str
         What measures it again.
     held_out : bool
@@ -42,20 +46,22 @@ def dice_rows(
     note : str
         What a reader has to know.
     """
-    import numpy as np
-
-    table = np.array(dice, dtype=np.float64)
-    spread = table.std(axis=0, ddof=1) if len(table) > 1 else np.zeros(2)
+    known = [column[~np.isnan(column)] for column in table.T]
     return [
         Accuracy(
             data=data,
-            count=len(table),
-            metric=f"Dice, {side}",
-            mean=round(float(table[:, column].mean()), 4),
-            sd=round(float(spread[column]), 4),
+            count=len(values),
+            metric=f"{metric}, {side}",
+            mean=round(float(values.mean()), 4),
+            sd=round(float(values.std(ddof=1)), 4) if len(values) > 1 else 0.0,
             held_out=held_out,
             command=command,
             note=note,
         )
-        for column, side in enumerate(("left", "right"))
+        for values, side in zip(known, ("left", "right"), strict=True)
     ]
+
+
+def single_row(data: str, metric: str, value: float, count: int, command: str, *, note: str = "") -> Accuracy:
+    """One figure over all images of held-out data."""
+    return Accuracy(data, count, metric, round(value, 4), 0.0, True, command, note)

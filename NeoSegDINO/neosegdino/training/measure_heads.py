@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neosegdino.bundle import Bundle
+from neosegdino.bundle_store import find_bundle
 from neosegdino.segment import segment
+from neosegdino.synthesis.draw import Draw
 from neosegdino.synthesis.generator import Generator
 from neosegdino.synthesis.head import synthesize_head
+from neosegdino.synthesis.label_maps import load_packed
+from neosegdino.training import starter
+
+REACH_MM = 15.0
+"""How near the located centre has to be to the true middle of both hippocampi."""
+_SMALLEST = 100
+"""Voxels of a side below which it counts as outside the field of view."""
 
 
 @dataclass(frozen=True)
@@ -20,51 +32,108 @@ class HeadResult:
 
     Attributes
     ----------
+    number : int
+        Of the head, which makes it again.
     dice : tuple of float
         Left and right.
-    found : bool
-        Whether the located centre lies within 15 mm of the true middle of both hippocampi.
+    distance_mm : float
+        From the located centre to the true one; infinite where it was not located.
+    sure : bool
+        Whether it was located without doubt; otherwise the whole volume was segmented, and that was said.
     turned : bool
         Whether the head was wrongly taken to be back to front.
     """
 
+    number: int
     dice: tuple[float, float]
-    found: bool
+    distance_mm: float
+    sure: bool
     turned: bool
+
+    @property
+    def found(self) -> bool:
+        """Whether the hippocampi were located rightly."""
+        return self.sure and not self.turned and self.distance_mm <= REACH_MM
+
+    @property
+    def misled(self) -> bool:
+        """Whether a wrong place was taken for the right one, without a word."""
+        return self.sure and not self.found
 
 
 def measure_heads(
-    bundle: Bundle, generator: Generator, count: int, log: Callable[[str], None], reach_mm: float = 15.0
+    packed: Path, bundle: str | None, count: int, seed: int, device: str, workers: int, log: Callable[[str], None]
 ) -> list[HeadResult]:
     """Segment synthetic heads and compare with the truth; heads with a side outside the field of view are left out.
 
     Parameters
     ----------
-    bundle : Bundle
-        The model.
-    generator : Generator
-        Makes images of held-out heads.
+    packed : Path
+        Packed label maps, of which the held-out heads are used.
+    bundle : str, optional
+        Name or folder of a bundle; the shipped one by default.
     count : int
         Heads with both sides in view.
+    seed : int
+        Of the first head; every head has a seed of its own.
+    device : str
+        Where images are made and segmented.
+    workers : int
+        Processes that share the work.
     log : callable
         Takes a line per head.
-    reach_mm : float
-        How near the located centre has to be.
     """
     results: list[HeadResult] = []
-    while len(results) < count:
-        volume, truth = synthesize_head(generator, f"synthetic head {len(results) + 1}")
-        if min((truth == side).sum() for side in (1, 2)) < 100:
-            continue
-        answer = segment(volume, bundle, device="cpu")
-        located = answer.report["windows"]["located"]
-        middle = np.mean([np.argwhere(truth == side).mean(axis=0) for side in (1, 2)], axis=0)
-        centre = volume.affine[:3, :3] @ middle + volume.affine[:3, 3]
-        distance = float(np.linalg.norm(centre - located["centre_ras"])) if located else np.inf
-        dice = (_dice(answer.labels == 1, truth == 1), _dice(answer.labels == 2, truth == 2))
-        results.append(HeadResult(dice, distance <= reach_mm, bool(located and located["back_to_front"])))
-        log(f"head {len(results)}: Dice {dice[0]:.3f} {dice[1]:.3f}, centre {distance:.1f} mm off, {located}")
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context) as pool:
+        work = partial(_measure_head, packed, bundle, seed, device)
+        for numbers in _batches(count):
+            wanted = count - len(results)
+            found = [result for result in pool.map(work, numbers) if result is not None][:wanted]
+            for result in found:
+                log(
+                    f"head {result.number}: Dice {result.dice[0]:.3f} {result.dice[1]:.3f}, centre "
+                    f"{result.distance_mm:.1f} mm off{'' if result.sure else ', not sure'}"
+                    f"{', taken for back to front' if result.turned else ''}"
+                )
+            results.extend(found)
+            if len(results) == count:
+                break
     return results
+
+
+def _batches(count: int) -> Iterator[range]:
+    """Numbers of heads, as many at a time as are wanted."""
+    start = 0
+    while True:
+        yield range(start, start + count)
+        start += count
+
+
+def _measure_head(packed: Path, bundle: str | None, seed: int, device: str, number: int) -> HeadResult | None:
+    generator = _generator(packed, device)
+    generator.draw.generator.manual_seed(seed + number)
+    volume, truth = synthesize_head(generator, f"synthetic head {number}")
+    if min(np.count_nonzero(truth == side) for side in (1, 2)) < _SMALLEST:
+        return None
+    answer = segment(volume, find_bundle(bundle), device=device)
+    located = answer.report["windows"]["located"]
+    middle = np.mean([np.argwhere(truth == side).mean(axis=0) for side in (1, 2)], axis=0)
+    centre = volume.affine[:3, :3] @ middle + volume.affine[:3, 3]
+    distance = float(np.linalg.norm(centre - located["centre_ras"])) if located else float("inf")
+    dice = (_dice(answer.labels == 1, truth == 1), _dice(answer.labels == 2, truth == 2))
+    return HeadResult(number, dice, distance, located is not None, bool(located and located["back_to_front"]))
+
+
+_made: dict[tuple[Path, str], Generator] = {}
+
+
+def _generator(packed: Path, device: str) -> Generator:
+    """One generator in a process; the heads' seeds make them independent of who makes them."""
+    key = (packed, device)
+    if key not in _made:
+        _made[key] = Generator(starter.held_out_maps(load_packed(packed)), Draw(0, device))
+    return _made[key]
 
 
 def _dice(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,12 +20,14 @@ from neosegdino.synthesis.deformation import View
 from neosegdino.synthesis.draw import Draw
 from neosegdino.synthesis.generator import Generator
 from neosegdino.synthesis.label_maps import LabelMaps
+from neosegdino.training.calibration import fit_temperature
 from neosegdino.training.fit_arm import fit_arm
 from neosegdino.training.optimise import Schedule
 from neosegdino.training.pretrain import pretrain
 
-TRAINING_MAPS = range(16)
-"""Positions of the label maps that are trained on; the others (maps 17 to 20) are for measuring."""
+TRAINING_HEADS = (0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+"""Heads that are trained on, in all maturities. Of map 7 the left hippocampus is labelled at a third of its size."""
+MEASURING_HEADS = (16, 17, 18, 19)
 CLASSES = 3
 
 ENCODER = EncoderSpec(
@@ -50,7 +53,12 @@ LOCATOR = LocatorSpec(
 NEAR = View(WINDOWS.size, SPACING_MM, (8.0, 8.0, 8.0), rotation_deg=22.0)
 ANYWHERE = View(WINDOWS.size, SPACING_MM, (50.0, 60.0, 50.0), rotation_deg=22.0)
 """Windows of the full cut lie anywhere in a head."""
-HEAD = View(LOCATOR.size, 2.4, (20.0, 30.0, 30.0), rotation_deg=35.0, supersampling=2)
+HEAD = View(LOCATOR.size, 2.4, (20.0, 30.0, 30.0), rotation_deg=35.0, supersampling=2, turned=0.3)
+
+DECODER_VIEWS = (NEAR, NEAR, NEAR, ANYWHERE)
+"""The steps of the decoder go round these."""
+MEASURING_SEED, CALIBRATION_SEED = 12345, 777
+TEMPERATURE_FILE = "temperature.json"
 
 
 @dataclass(frozen=True)
@@ -81,13 +89,18 @@ STAGES = {
 
 def make_generator(maps: LabelMaps, held_out: bool, seed: int, device: str) -> Generator:
     """Generator on the training maps, or on the maps kept for measuring."""
-    chosen = held_out_maps(maps) if held_out else maps.subset(TRAINING_MAPS)
+    chosen = held_out_maps(maps) if held_out else maps.of_heads(TRAINING_HEADS)
     return Generator(chosen, Draw(seed, device))
 
 
+def measuring_generator(maps: LabelMaps, device: str) -> Generator:
+    """The images that everything is measured on: heads that were never trained on, always the same."""
+    return make_generator(maps, held_out=True, seed=MEASURING_SEED, device=device)
+
+
 def held_out_maps(maps: LabelMaps) -> LabelMaps:
-    """Maps that were not trained on."""
-    return maps.subset([number for number in range(len(maps.volumes)) if number not in TRAINING_MAPS])
+    """Maps of heads that were not trained on."""
+    return maps.of_heads(MEASURING_HEADS)
 
 
 def window_model(backbone: nn.Module) -> WindowModel:
@@ -95,12 +108,37 @@ def window_model(backbone: nn.Module) -> WindowModel:
     return WindowModel(ENCODER, backbone, WINDOWS.size, DECODER, CLASSES)
 
 
-def trained_window_model(folder: Path, device: str) -> WindowModel:
-    """Model of the fine window with the weights of a folder, ready to be measured."""
+def trained_scores(folder: Path, device: str) -> Callable[[Tensor], Tensor]:
+    """Scores of windows by the weights of a folder, in bfloat16 on a GPU."""
     backbone = create_backbone(ENCODER, pretrained_state=load_weights(folder / "encoder.safetensors")).to(device)
     model = window_model(backbone)
     model.arms.load_state_dict(load_weights(folder / "decoder.safetensors"))
-    return model.to(device).eval()
+    model.to(device).eval()
+
+    def scores(image: Tensor) -> Tensor:
+        with torch.autocast(image.device.type, torch.bfloat16, enabled=image.is_cuda):
+            found: Tensor = model(image)
+        return found.float()
+
+    return scores
+
+
+@torch.no_grad()
+def calibrate(maps: LabelMaps, folder: Path, device: str, count: int) -> float:
+    """Fit the temperature on new images of the training heads, and leave it beside the weights."""
+    scores = trained_scores(folder, device)
+    generator = make_generator(maps, held_out=False, seed=CALIBRATION_SEED, device=device)
+    batches = (generator(1, NEAR) for _ in range(count))
+    found = fit_temperature([(scores(batch.image).half().cpu(), batch.target.cpu()) for batch in batches])
+    with atomic_path(folder / TEMPERATURE_FILE) as temporary:
+        temporary.write_text(json.dumps(found), encoding="utf-8")
+    return found
+
+
+def load_temperature(folder: Path) -> float:
+    """What `calibrate` left; 1 before."""
+    path = folder / TEMPERATURE_FILE
+    return float(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else 1.0
 
 
 def locator_model(backbone: nn.Module) -> WindowModel:
@@ -161,8 +199,7 @@ def train(
         return done
     backbone = create_backbone(ENCODER, pretrained_state=load_weights(folder / "encoder.safetensors")).to(device)
     model = window_model(backbone) if stage == "decoder" else locator_model(backbone)
-    mixture = [NEAR, NEAR, NEAR, ANYWHERE] if stage == "decoder" else [HEAD]
-    pairs = [(view, setting.images) for view in mixture]
+    pairs = [(view, setting.images) for view in (DECODER_VIEWS if stage == "decoder" else (HEAD,))]
     done = fit_arm(model, generator, pairs, schedule, checkpoint, log, limit_s)
     save_weights(model.arms.state_dict(), folder / f"{stage}.safetensors")
     return done

@@ -24,7 +24,7 @@ VERSION = "0.1.0"
 
 LABEL_MAPS = DataSource(
     name="SynthSeg training label maps",
-    description="Maps 1 to 16 of 20 label maps of adult heads (no image), as the anatomy of synthetic MRI.",
+    description="Maps 1 to 16, without 7, of 20 label maps of adult heads (no image), as the anatomy of synthetic MRI.",
     licence="Apache-2.0",
     citation=(
         "Billot et al., SynthSeg: Segmentation of brain MRI scans of any contrast and resolution without retraining, "
@@ -52,10 +52,10 @@ def assemble(folder: Path, target: Path, licence_text: str, accuracy: list[Accur
     names = ("encoder.safetensors", "decoder.safetensors", "locator.safetensors")
     tensors = {name: {key: t.half() for key, t in starter.load_weights(folder / name).items()} for name in names}
     texts = {"CARD.md": CARD.format(figures=figures_table(accuracy)), "NOTICE.md": NOTICE, "LICENSE.txt": licence_text}
-    return write_bundle(target, _spec(accuracy), tensors, texts, replace=replace)
+    return write_bundle(target, _spec(accuracy, starter.load_temperature(folder)), tensors, texts, replace=replace)
 
 
-def _spec(accuracy: list[Accuracy]) -> BundleSpec:
+def _spec(accuracy: list[Accuracy], temperature: float) -> BundleSpec:
     return BundleSpec(
         schema=SCHEMA,
         name=NAME,
@@ -84,6 +84,7 @@ def _spec(accuracy: list[Accuracy]) -> BundleSpec:
             LABEL_MAPS.citation,
         ),
         files={},
+        temperature=temperature,
     )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from neosegdino.spec import Accuracy
 
 
+_SELF = "python -m neosegdino.training.starter_cli"
 RANDOM_CONTRAST = "newborn, adult and random contrasts, degraded as the generator does"
 
 
@@ -25,10 +26,11 @@ def main() -> None:
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("packed", type=click.Path(path_type=Path))
 def pack(folder: Path, packed: Path) -> None:
-    """Pack a FOLDER of label maps (FreeSurfer labels, 1 mm) into one PACKED .npz."""
+    """Pack a FOLDER of label maps (FreeSurfer labels, 1 mm), taken back to newborns, into one PACKED .npz."""
     from neosegdino.synthesis.label_maps import load_label_maps
+    from neosegdino.synthesis.newborn import MATURITIES
 
-    load_label_maps(folder).save(packed)
+    load_label_maps(folder, maturities=MATURITIES).save(packed)
 
 
 @main.command()
@@ -53,7 +55,21 @@ def train(stage: str, packed: Path, out: Path, device: str, seed: int, steps: in
             stream.write(line + "\n")
 
     done = run(stage, load_packed(packed), out, seed, device, limit_s, log, steps)
-    click.echo(f"{stage}: {'finished' if done else 'stopped at the time limit'} after {time.monotonic() - began:.0f} s")
+    click.echo(f"{stage}: {'finished' if done else 'stopped at the time limit'} after {time.monotonic() - began:.1f} s")
+
+
+@main.command()
+@click.argument("packed", type=click.Path(path_type=Path, exists=True))
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the weights.")
+@click.option("--device", default="cuda", show_default=True)
+@click.option("--count", default=60, show_default=True, help="Images of heads that are trained on.")
+def calibrate(packed: Path, out: Path, device: str, count: int) -> None:
+    """Fit the temperature of the confidence, on new images of the training heads."""
+    from neosegdino.synthesis.label_maps import load_packed
+    from neosegdino.training import starter
+
+    found = starter.calibrate(load_packed(packed), out, device, count)
+    click.echo(f"temperature {found}")
 
 
 @main.command()
@@ -61,26 +77,31 @@ def train(stage: str, packed: Path, out: Path, device: str, seed: int, steps: in
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the weights.")
 @click.option("--figures", type=click.Path(path_type=Path), required=True, help="JSON file that takes the figures.")
 @click.option("--device", default="cuda", show_default=True)
-@click.option("--count", default=100, show_default=True, help="Images.")
+@click.option("--count", default=200, show_default=True, help="Images.")
 def measure(packed: Path, out: Path, figures: Path, device: str, count: int) -> None:
-    """Dice in windows over synthetic heads that were not trained on."""
+    """Dice, HD95 and calibration in windows over synthetic heads that were not trained on."""
     from neosegdino.synthesis.label_maps import load_packed
     from neosegdino.training import starter
-    from neosegdino.training.figures import dice_rows, record_figures
-    from neosegdino.training.measure_synthetic import dice_on_views
+    from neosegdino.training.figures import record_figures, side_rows, single_row
+    from neosegdino.training.measure_synthetic import measure_views
 
-    model = starter.trained_window_model(out, device)
-    generator = starter.make_generator(load_packed(packed), held_out=True, seed=12345, device=device)
-    dice = dice_on_views(model, generator, starter.NEAR, count)
-    kept = [(float(left), float(right)) for left, right in dice[~dice.isnan().any(dim=1)]]
-    command = "python -m neosegdino.training.starter_cli measure"
-    rows = dice_rows(
-        "synthetic windows over both hippocampi, label maps 17 to 20",
-        kept,
-        command,
-        held_out=True,
-        note=RANDOM_CONTRAST,
-    )
+    scores = starter.trained_scores(out, device)
+    temperature = starter.load_temperature(out)
+    generator = starter.measuring_generator(load_packed(packed), device)
+    found = measure_views(scores, generator, starter.NEAR, count, temperature)
+    data, command = "synthetic windows over both hippocampi, label maps 17 to 20", f"{_SELF} measure"
+    rows = [
+        *side_rows(data, "Dice", found.column("dice"), command, held_out=True, note=RANDOM_CONTRAST),
+        *side_rows(data, "HD95 (mm)", found.column("hd95_mm"), command, held_out=True, note=RANDOM_CONTRAST),
+        single_row(
+            data,
+            "expected calibration error",
+            found.reliability.error,
+            count,
+            command,
+            note=f"over voxels in question; temperature {temperature}, fitted on other images of the training heads",
+        ),
+    ]
     record_figures(figures, rows)
     _tell(rows)
 
@@ -103,26 +124,50 @@ def bundle(weights: Path, target: Path, licence: Path, figures: Path | None, rep
 @main.command("measure-heads")
 @click.argument("packed", type=click.Path(path_type=Path, exists=True))
 @click.option("--bundle", help="Name or folder; the shipped one by default.")
-@click.option("--count", default=40, show_default=True, help="Heads.")
+@click.option("--count", default=500, show_default=True, help="Heads.")
 @click.option("--seed", default=2024, show_default=True)
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--workers", default=1, show_default=True, help="Processes.")
 @click.option("--figures", type=click.Path(path_type=Path), required=True, help="JSON file that takes the figures.")
-def measure_heads(packed: Path, bundle: str | None, count: int, seed: int, figures: Path) -> None:
-    """Dice of the whole road on synthetic heads that were not trained on."""
-    from neosegdino.bundle_store import find_bundle
-    from neosegdino.synthesis.label_maps import load_packed
-    from neosegdino.training import measure_heads as heads
-    from neosegdino.training import starter
-    from neosegdino.training.figures import dice_rows, record_figures
+def measure_heads(
+    packed: Path, bundle: str | None, count: int, seed: int, device: str, workers: int, figures: Path
+) -> None:
+    """Locating and Dice of the whole road on synthetic heads that were not trained on."""
+    import numpy as np
 
-    generator = starter.make_generator(load_packed(packed), held_out=True, seed=seed, device="cpu")
-    results = heads.measure_heads(find_bundle(bundle), generator, count, click.echo)
-    found, turned = sum(result.found for result in results), sum(result.turned for result in results)
-    note = f"{RANDOM_CONTRAST}; located within 15 mm in {found}, wrongly taken for back to front in {turned}"
-    command = "python -m neosegdino.training.starter_cli measure-heads"
-    dice = [result.dice for result in results]
-    rows = dice_rows("synthetic whole heads and brains, label maps 17 to 20", dice, command, held_out=True, note=note)
+    from neosegdino.training import measure_heads as heads
+    from neosegdino.training.figures import record_figures, side_rows, single_row
+
+    results = heads.measure_heads(packed, bundle, count, seed, device, workers, click.echo)
+    found, unsure, misled = (
+        sum(kind) for kind in zip(*((r.found, not r.sure, r.misled) for r in results), strict=True)
+    )
+    data, command = "synthetic whole heads and brains, label maps 17 to 20", f"{_SELF} measure-heads"
+    note = f"{found} located within {heads.REACH_MM:.0f} mm, {unsure} said to be unsure, {misled} misled"
+    dice = np.array([result.dice for result in results])
+    rows = [
+        *side_rows(data, "Dice", dice, command, held_out=True, note=RANDOM_CONTRAST),
+        single_row(data, "located", found / len(results), len(results), command, note=note),
+    ]
     record_figures(figures, rows)
     _tell(rows)
+
+
+@main.command()
+@click.argument("packed", type=click.Path(path_type=Path, exists=True))
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--pairs", default=6, show_default=True, help="Rows of two images.")
+@click.option("--seed", default=3, show_default=True)
+def gallery(packed: Path, target: Path, pairs: int, seed: int) -> None:
+    """Draw synthetic training windows, three coronal slices each, into the picture TARGET.png."""
+    from neosegdino.synthesis.gallery import coronal, write_gallery
+    from neosegdino.synthesis.label_maps import load_packed
+    from neosegdino.training import starter
+
+    generator = starter.make_generator(load_packed(packed), held_out=False, seed=seed, device="cpu")
+    batch = generator(2 * pairs, starter.NEAR)
+    shown = [coronal(image[0].numpy(), labels.numpy()) for image, labels in zip(batch.image, batch.target, strict=True)]
+    write_gallery(target, [[*first, *second] for first, second in zip(shown[::2], shown[1::2], strict=True)])
 
 
 @main.command()

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 from neosegdino.geometry import Grid
-from neosegdino.locate import ANTERIOR, Located, evidence, head_grid, judge
+from neosegdino.locate import ANTERIOR, Located, head_grid, judge
 from neosegdino.spec import DecoderSpec, LocatorSpec
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
@@ -96,18 +96,6 @@ def test_the_finding_as_a_report_states_it() -> None:
     assert stated["doubt"] is None
     assert stated["back_to_front"] is False
     assert len(stated["centre_ras"]) == 3
-
-
-def test_evidence_is_that_of_the_poorer_side_and_prefers_the_sure() -> None:
-    grid = head_grid(BOUNDS, SPEC, False)
-    sure = coarse(grid)
-    assert evidence(sure, grid, SIDES) == pytest.approx(0.81 * 4 / 3 * np.pi * 343, rel=0.05)
-    spread = sure.copy()
-    spread[1:] = 0
-    spread[1:, 5:35, 5:35, 5:35] = sure[1:].sum(axis=(1, 2, 3), keepdims=True) / 30**3
-    assert evidence(spread, grid, SIDES) < 0.2 * evidence(sure, grid, SIDES)
-    sure[2] = 0
-    assert evidence(sure, grid, SIDES) == 0
 
 
 def test_the_window_is_centred_on_the_head() -> None:

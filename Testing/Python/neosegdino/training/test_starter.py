@@ -33,7 +33,8 @@ def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     size = (16, 16, 16)
     decoder = msgspec.structs.replace(starter.DECODER, options={"channels": [4, 8, 8], "dropout": 0.2})
     changes = {
-        "TRAINING_MAPS": range(2),
+        "TRAINING_HEADS": (0, 1),
+        "MEASURING_HEADS": (2,),
         "ENCODER": msgspec.structs.replace(starter.ENCODER, blocks=(0, 1), options=SMALL),
         "WINDOWS": msgspec.structs.replace(starter.WINDOWS, size=size),
         "DECODER": decoder,
@@ -41,8 +42,9 @@ def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
             starter.LOCATOR, size=size, decoder=msgspec.structs.replace(decoder, file="locator.safetensors")
         ),
         "NEAR": View(size, 3.0, (2.0, 2.0, 2.0)),
+        "DECODER_VIEWS": (View(size, 3.0, (2.0, 2.0, 2.0)), View(size, 3.0, (9.0, 9.0, 9.0))),
         "ANYWHERE": View(size, 3.0, (9.0, 9.0, 9.0)),
-        "HEAD": View(size, 6.0, (2.0, 2.0, 2.0), supersampling=2),
+        "HEAD": View(size, 6.0, (2.0, 2.0, 2.0), supersampling=2, turned=0.3),
         "STAGES": {
             "encoder": starter.Stage(Schedule(steps=4, rate=1e-3, warmup=2), images=2, slices=3),
             "decoder": starter.Stage(Schedule(steps=4, rate=1e-3, warmup=2), images=2),

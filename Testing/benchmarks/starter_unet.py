@@ -1,0 +1,108 @@
+"""A plain 3D U-Net from scratch on the starter's synthetic images: the rival of the frozen encoder and its arm.
+
+    python Testing/benchmarks/starter_unet.py train starter/maps.npz --out starter/unet --steps N
+    python Testing/benchmarks/starter_unet.py measure starter/maps.npz --out starter/unet --json FILE
+
+monai's residual U-Net with instance normalisation sees the same windows as the starter's decoder: the same generator,
+mixture of views, images per step, loss, optimiser and kind of schedule. `--steps` sets its length: choose it so that
+its time on a GPU is the sum of the encoder's and the decoder's. `measure` takes the images that
+`starter_cli measure` takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import torch
+from neosegdino.synthesis.label_maps import load_packed
+from neosegdino.training import starter
+from neosegdino.training.losses import dice_and_cross_entropy
+from neosegdino.training.measure_synthetic import measure_views
+from neosegdino.training.optimise import Schedule, optimise
+from torch import Tensor, nn
+
+CHANNELS = (32, 64, 128, 256, 256)
+RATE = 1e-3
+
+
+def unet() -> nn.Module:
+    """U-Net of 6.4 million parameters for windows of one channel."""
+    from monai.networks.nets import UNet
+
+    strides = (2,) * (len(CHANNELS) - 1)
+    return UNet(3, 1, starter.CLASSES, CHANNELS, strides, num_res_units=2, norm="INSTANCE")
+
+
+def scores(network: nn.Module, image: Tensor) -> Tensor:
+    """Scores of windows, in bfloat16 on a GPU; windows are padded with air to a multiple of the strides."""
+    side = 2 ** (len(CHANNELS) - 1)
+    pad = [amount for n in reversed(image.shape[2:]) for amount in (0, -n % side)]
+    with torch.autocast(image.device.type, torch.bfloat16, enabled=image.is_cuda):
+        found: Tensor = network(nn.functional.pad(image, pad))
+    x, y, z = image.shape[2:]
+    return found[:, :, :x, :y, :z].float()
+
+
+def train(arguments: argparse.Namespace) -> None:
+    torch.manual_seed(arguments.seed)
+    torch.set_float32_matmul_precision("high")
+    generator = starter.make_generator(load_packed(arguments.maps), False, arguments.seed, arguments.device)
+    network = unet().to(arguments.device).train()
+    loss_of = dice_and_cross_entropy()
+    views, images = starter.DECODER_VIEWS, starter.STAGES["decoder"].images
+
+    def loss(step: int) -> Tensor:
+        batch = generator(images, views[step % len(views)])
+        return loss_of(scores(network, batch.image), batch.target[:, None])
+
+    schedule = Schedule(arguments.steps, RATE, warmup=50, weight_decay=0.01)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    optimise(
+        network, loss, schedule, arguments.out / "unet.checkpoint", print, arguments.limit_s, [generator.draw.generator]
+    )
+    print(f"{time.monotonic() - began:.1f} s")
+    starter.save_weights(network.state_dict(), arguments.out / "unet.safetensors")
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    network = unet().to(arguments.device)
+    network.load_state_dict(starter.load_weights(arguments.out / "unet.safetensors"))
+    network.eval()
+    generator = starter.measuring_generator(load_packed(arguments.maps), arguments.device)
+    found = measure_views(lambda image: scores(network, image), generator, starter.NEAR, arguments.count)
+    dice, distance = found.column("dice"), found.column("hd95_mm")
+    figures = {
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "images": len(dice),
+        "Dice, mean of left and right": dice.mean(axis=0).tolist(),
+        "Dice, sd of left and right": dice.std(axis=0, ddof=1).tolist(),
+        "HD95, mm, median of left and right": [float(v) for v in torch.nanmedian(torch.tensor(distance), dim=0).values],
+        "HD95, mm, mean of left and right": torch.nanmean(torch.tensor(distance), dim=0).tolist(),
+    }
+    text = json.dumps(figures, indent=1)
+    print(text)
+    if arguments.json:
+        arguments.json.write_text(text + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", choices=["train", "measure"])
+    parser.add_argument("maps", type=Path, help="label maps packed by starter_cli")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--limit-s", type=float, default=1e9)
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    (train if arguments.work == "train" else measure)(arguments)
+
+
+if __name__ == "__main__":
+    main()
