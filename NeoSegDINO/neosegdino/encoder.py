@@ -116,6 +116,19 @@ class SliceEncoder(nn.Module):
                 on_chunk()
         return [self._to_windows(torch.cat(part)[place], len(windows)) for part in parts]
 
+    def encode_whole(self, windows: Tensor, encode: Callable[[Tensor], list[Tensor]] | None = None) -> list[Tensor]:
+        """Tokens as `forward` gives them, all slices at once, empty ones too: always the same shapes.
+
+        Parameters
+        ----------
+        windows : Tensor
+            ``(N, 1, x, y, z)``.
+        encode : callable, optional
+            In place of `encode_slices`: its compiled form.
+        """
+        maps = (encode or self.encode_slices)(self.slices(windows))
+        return [self._to_windows(part, len(windows)) for part in maps]
+
     def chunks(self, windows: Tensor, chunk: int) -> int:
         """Chunks that `forward` will encode, for progress."""
         order, _ = _without_repeats(self.slices(windows))

@@ -10,13 +10,16 @@ from torch import Tensor, nn
 
 from neosegdino.decoder.base import HeadShape
 
+_LARGE = 2**19
+"""Values of a group from which on torch's own kernel is the slower one on a GPU."""
+
 
 class GroupNorm(nn.GroupNorm):
-    """GroupNorm (Wu and He 2018), on a GPU by `spread_group_norm`."""
+    """GroupNorm (Wu and He 2018); large groups on a GPU by `spread_group_norm`."""
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, channels, x, y, z)`` of the same shape."""
-        if not x.is_cuda:
+        if not x.is_cuda or x[0].numel() < _LARGE * self.num_groups:
             return super().forward(x)
         with torch.autocast("cuda", enabled=False):
             return spread_group_norm(x, self.num_groups, self.weight, self.bias, self.eps)

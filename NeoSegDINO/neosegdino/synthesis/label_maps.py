@@ -78,9 +78,7 @@ def load_packed(path: Path) -> LabelMaps:
         )
 
 
-def load_label_maps(
-    folder: Path, below_mm: int = 100, maturities: Sequence[Maturity] | None = None
-) -> LabelMaps:
+def load_label_maps(folder: Path, below_mm: int = 100, maturities: Sequence[Maturity] | None = None) -> LabelMaps:
     """Read all ``*.nii.gz`` label maps (FreeSurfer labels, 1 mm isotropic) of a folder in the order of their names.
 
     Parameters

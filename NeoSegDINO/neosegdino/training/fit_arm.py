@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -23,6 +24,8 @@ def fit_arm(
     checkpoint: Path,
     log: Callable[[str], None],
     limit_s: float,
+    *,
+    compiled: bool = False,
 ) -> bool:
     """Train the shared arm of a model; the encoder stays as it is.
 
@@ -36,6 +39,8 @@ def fit_arm(
         View and images per step; the steps go round the list.
     schedule, checkpoint, log, limit_s
         As in `optimise`.
+    compiled : bool
+        Compile encoder and arm first, which takes a minute and makes the steps shorter.
 
     Returns
     -------
@@ -44,14 +49,18 @@ def fit_arm(
     """
     device = generator.draw.device
     arms = model.arms.to(device).train()
+    encode, decode = model.encoder.encode_slices, cast(Callable[..., Tensor], arms)
+    if compiled:
+        encode, decode = torch.compile(encode, dynamic=False), torch.compile(decode, dynamic=False)
     loss_function = dice_and_cross_entropy()
 
     def loss(step: int) -> Tensor:
         view, images = views[step % len(views)]
         batch = generator(images, view)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            tokens = model.encoder(batch.image, chunk=images * model.encoder.depth)
-            scores = arms(0, tokens, batch.image)
+            with torch.no_grad():
+                tokens = model.encoder.encode_whole(batch.image, encode)
+            scores = decode(0, tokens, batch.image)
         return loss_function(scores.float(), batch.target[:, None])
 
     done = optimise(arms, loss, schedule, checkpoint, log, limit_s, [generator.draw.generator])

@@ -155,6 +155,9 @@ def train(
     limit_s: float,
     log: Callable[[str], None],
     steps: int | None = None,
+    *,
+    start: Path | None = None,
+    compiled: bool = False,
 ) -> bool:
     """Run or go on with one stage; its weights appear in the folder as float16 safetensors.
 
@@ -176,6 +179,10 @@ def train(
         Takes lines about the progress.
     steps : int, optional
         In place of the recipe's.
+    start : Path, optional
+        Weights of the arm to begin with, in place of random ones.
+    compiled : bool
+        See `fit_arm`.
 
     Returns
     -------
@@ -200,7 +207,9 @@ def train(
     backbone = create_backbone(ENCODER, pretrained_state=load_weights(folder / "encoder.safetensors")).to(device)
     model = window_model(backbone) if stage == "decoder" else locator_model(backbone)
     pairs = [(view, setting.images) for view in (DECODER_VIEWS if stage == "decoder" else (HEAD,))]
-    done = fit_arm(model, generator, pairs, schedule, checkpoint, log, limit_s)
+    if start is not None:
+        model.arms.load_state_dict(load_weights(start))
+    done = fit_arm(model, generator, pairs, schedule, checkpoint, log, limit_s, compiled=compiled)
     save_weights(model.arms.state_dict(), folder / f"{stage}.safetensors")
     return done
 

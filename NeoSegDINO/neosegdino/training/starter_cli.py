@@ -41,7 +41,19 @@ def pack(folder: Path, packed: Path) -> None:
 @click.option("--seed", default=1, show_default=True)
 @click.option("--steps", type=int, help="In place of the recipe's number of steps.")
 @click.option("--limit-s", default=1e9, help="Write a checkpoint and stop after this many seconds.")
-def train(stage: str, packed: Path, out: Path, device: str, seed: int, steps: int | None, limit_s: float) -> None:
+@click.option("--start", type=click.Path(path_type=Path, exists=True), help="Weights of the arm to begin with.")
+@click.option("--compiled", is_flag=True, help="Compile encoder and arm first: shorter steps on a GPU.")
+def train(
+    stage: str,
+    packed: Path,
+    out: Path,
+    device: str,
+    seed: int,
+    steps: int | None,
+    limit_s: float,
+    start: Path | None,
+    compiled: bool,
+) -> None:
     """Train one STAGE on PACKED label maps, or go on with it."""
     from neosegdino.synthesis.label_maps import load_packed
     from neosegdino.training.starter import train as run
@@ -54,7 +66,8 @@ def train(stage: str, packed: Path, out: Path, device: str, seed: int, steps: in
         with (out / f"{stage}.log").open("a") as stream:
             stream.write(line + "\n")
 
-    done = run(stage, load_packed(packed), out, seed, device, limit_s, log, steps)
+    maps = load_packed(packed)
+    done = run(stage, maps, out, seed, device, limit_s, log, steps, start=start, compiled=compiled)
     click.echo(f"{stage}: {'finished' if done else 'stopped at the time limit'} after {time.monotonic() - began:.1f} s")
 
 
