@@ -23,6 +23,10 @@ VARIABLE = "NEOSEGDINO_MODELS"
 _LOCK = ".lock"
 
 
+class InstalledAlready(BundleError):
+    """A bundle of the same name is installed, and nobody said that it may be replaced."""
+
+
 @dataclass(frozen=True)
 class Found:
     """A bundle's place in the store: the bundle, or why it cannot be used.
@@ -111,8 +115,10 @@ def install_bundle(source: str | Path, target_root: str | Path | None = None, *,
 
     Raises
     ------
+    InstalledAlready
+        One of that name is installed and `replace` is not set.
     BundleError
-        The source is no whole, valid bundle, or one of that name is installed and `replace` is not set.
+        The source is no whole, valid bundle.
     OutputError
         Writing failed.
     """
@@ -125,7 +131,7 @@ def install_bundle(source: str | Path, target_root: str | Path | None = None, *,
         target = root / new.spec.name
         with _only_one(root):
             if target.exists() and not replace:
-                raise BundleError(
+                raise InstalledAlready(
                     f"A bundle named {new.spec.name} is installed already in {root}.", "Add --replace to replace it."
                 )
             move_into_place(unpacked, target)
