@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import datetime
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -53,3 +55,21 @@ def test_damaged_record_is_an_error(home: Path) -> None:
     record(home).write_text("{", encoding="utf-8")
     with pytest.raises(WeightsError, match=r"licences\.json is damaged"):
         licences.accepted(read_licence(DINOV3))
+
+
+ACCEPTING = """
+import sys
+sys.path[:0] = {path!r}
+from neosegdino.licences import Licence, accept
+for number in range(15):
+    accept(Licence(f"{{sys.argv[1]}}-{{number}}", "text"))
+"""
+
+
+def test_processes_that_accept_at_once_lose_nothing(home: Path) -> None:
+    code = ACCEPTING.format(path=sys.path)
+    running = [subprocess.Popen([sys.executable, "-c", code, name]) for name in "abc"]
+    assert [process.wait(120) for process in running] == [0, 0, 0]
+    for name in "abc":
+        for number in range(15):
+            assert licences.accepted(licences.Licence(f"{name}-{number}", "text")) is not None

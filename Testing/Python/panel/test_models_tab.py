@@ -148,10 +148,11 @@ class TestInstall:
         assert "New model (1.0)" in offered(ui.bundleComboBox)
         assert "New model (1.0)" in offered(ui.baseComboBox)
 
-    def test_nothing_chosen_changes_nothing(self, ui, models, choose):
-        before = contents(models)
-        choose(Path())
-        assert contents(models) == before
+    def test_nothing_chosen_changes_nothing(self, ui, models, slicer_scene, module_widget):
+        slicer_scene.dialogs.answer("")
+        ui.installModelButton.click()
+        assert not module_widget.modelsTab.busy
+        assert ui.modelsMessageFrame.isHidden()
 
     def test_a_damaged_file_is_told_and_leaves_nothing(self, ui, models, choose, tmp_path):
         source = write_description(tmp_path / "here", "new", "New model")
