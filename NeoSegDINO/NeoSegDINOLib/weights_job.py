@@ -7,7 +7,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from neosegdino.errors import Cancelled, NeoSegDINOError
 
@@ -93,12 +93,12 @@ class WeightsJob:
 
     def _work(self) -> Path:
         """Follow the worker to its end (in a thread)."""
-        from neosegdino.weights_store import discard_parts
+        from neosegdino import hub
 
         with tempfile.TemporaryDirectory(prefix="neosegdino-weights-", ignore_cleanup_errors=True) as folder:
             messages = self._follow(Path(folder))
         if self._discards:
-            discard_parts(self._name)
+            hub.discard(self._name.architecture, self._name.tag)
         self._require_not_stopped()
         output = messages.output(Path(str(self._name)), str(self._name), self.log)
         return Path(output["weights"])
@@ -118,6 +118,6 @@ class WeightsJob:
         self.log.add_file(errors)
         return messages
 
-    def _require_not_stopped(self) -> Any:
+    def _require_not_stopped(self) -> None:
         if self._stopped:
             raise Cancelled("Cancelled.")

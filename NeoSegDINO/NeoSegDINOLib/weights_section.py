@@ -107,6 +107,7 @@ class WeightsSection:
 
         try:
             licences.accept(licences.read_licence(licences.DINOV3))
+            self._ui.licenceGroupBox.collapsed = True
         except NeoSegDINOError as error:
             self._message.show_error(error, str(error))
         self.update()
@@ -125,17 +126,12 @@ class WeightsSection:
 
     def on_remove(self) -> None:
         """Remove the weights, and what there is of a download, if the user agrees."""
-        from neosegdino import weights_store
+        from neosegdino import hub
 
         name = self._name()
         question = _("Remove the weights '{name}' from this computer?").format(name=name)
         if self.busy or not slicer.util.confirmOkCancelDisplay(question, _("Remove the weights")):
             return
-
-        def remove() -> None:
-            weights_store.discard_parts(name)
-            if name.folder.is_dir():
-                weights_store.remove(name)
 
         def removed(_none: None) -> None:
             self._removal = None
@@ -147,7 +143,7 @@ class WeightsSection:
             self.update()
             self._message.show_error(error, str(error))
 
-        self._removal = Background(remove, removed, missed)
+        self._removal = Background(lambda: hub.remove(name.architecture, name.tag), removed, missed)
         self._removal.start()
         self.update()
 

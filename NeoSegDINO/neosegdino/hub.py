@@ -127,6 +127,39 @@ def use_file(
             return weights_store.put(name, new, f"file {source.name}", terms.name)
 
 
+def remove(architecture: str, tag: str) -> None:
+    """Remove weights, and what there is of a stopped download.
+
+    Raises
+    ------
+    WeightsError
+        There is neither, or another process is bringing these weights.
+    OutputError
+        They cannot be removed.
+    """
+    name = Name(architecture, tag)
+    with _only_one(name):
+        begun = bool(weights_store.begun(name))
+        weights_store.discard_parts(name)
+        if weights_store.there(name) or not begun:
+            weights_store.remove(name)
+
+
+def discard(architecture: str, tag: str) -> None:
+    """Remove what there is of a stopped download.
+
+    Raises
+    ------
+    WeightsError
+        Another process goes on with it.
+    OutputError
+        It cannot be removed.
+    """
+    name = Name(architecture, tag)
+    with _only_one(name):
+        weights_store.discard_parts(name)
+
+
 def _accepted_licence(name: Name, accept: bool) -> Licence:
     terms = licence(name.architecture, name.tag)
     if accept:

@@ -40,6 +40,10 @@ class Hub:
         Speed.
     elsewhere : bool
         Whether the file's bytes are on another host, as those of the public hub are.
+    renamed : bool
+        Whether the repository has got another name, as the hub tells with a redirection of its own.
+    unsatisfied : bool
+        Whether a GET that wants to go on in the middle is refused for its range.
     asked : list of tuple
         Method and range of every request.
     tokens : list of str
@@ -57,6 +61,8 @@ class Hub:
     breaks_at: list[int] = field(default_factory=list)
     bytes_per_s: float = 1e9
     elsewhere: bool = False
+    renamed: bool = False
+    unsatisfied: bool = False
     asked: list[tuple[str, str]] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
 
@@ -88,6 +94,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         self._note()
+        if self.hub.renamed and self.path.startswith("/timm/"):
+            self._send_away(307, self.path.replace("/timm/", "/renamed/"))
+            return
         away = self.hub.elsewhere and self.hub.status == 200
         self.send_response(302 if away else self.hub.status)
         if away:
@@ -103,10 +112,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._note()
         hub = self.hub
         if hub.elsewhere and not self.path.startswith("/storage/"):
-            self.send_response(302)
-            self.send_header("Location", self._storage())
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self._send_away(302, self._storage())
+            return
+        if hub.unsatisfied and "Range" in self.headers:
+            self._send_away(416, "")
             return
         wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         begin = int(wanted[1]) if wanted and hub.ranges else 0
@@ -134,6 +143,12 @@ class _Handler(BaseHTTPRequestHandler):
             if place in hub.breaks_at:
                 hub.breaks_at.remove(place)
                 return
+
+    def _send_away(self, status: int, location: str) -> None:
+        self.send_response(status)
+        self.send_header("Location", location)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _note(self) -> None:
         self.hub.asked.append((self.command, self.headers.get("Range", "")))

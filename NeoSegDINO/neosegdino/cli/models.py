@@ -13,7 +13,6 @@ from neosegdino import bundle, bundle_store, licences, weights_store
 from neosegdino.cli import show, watch
 from neosegdino.errors import DependencyError, NeoSegDINOError
 from neosegdino.progress import Progress, ResultEvent, error_event
-from neosegdino.weights_store import Name
 
 if TYPE_CHECKING:
     from neosegdino.licences import Licence
@@ -142,12 +141,10 @@ def use_file(
 @click.option("--tag", default="lvd1689m", show_default=True, help="Which published weights.")
 def remove_weights(architecture: str, tag: str) -> None:
     """Remove encoder weights, and what there is of a stopped download."""
-    name = Name(architecture, tag)
-    begun = bool(weights_store.begun(name))
-    weights_store.discard_parts(name)
-    if weights_store.there(name) or not begun:
-        weights_store.remove(name)
-    click.echo(f"Removed {name}")
+    from neosegdino import hub
+
+    hub.remove(architecture, tag)
+    click.echo(f"Removed {architecture}.{tag}")
 
 
 def _agreed(terms: Licence, accept: bool, progress: show.ProgressKind) -> bool:

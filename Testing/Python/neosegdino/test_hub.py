@@ -84,6 +84,17 @@ def test_a_server_without_ranges_sends_all_once_more(agreed: None, hub_server: H
     assert fetch().read_bytes() == CONTENT
 
 
+def test_a_server_that_refuses_the_range_is_asked_for_all(agreed: None, hub_server: Hub) -> None:
+    hub_server.breaks_at, hub_server.unsatisfied = [2 * PIECE], True
+    assert fetch().read_bytes() == CONTENT
+    assert [asked for _method, asked in hub_server.asked] == ["", "", f"bytes={2 * PIECE}-", ""]
+
+
+def test_a_renamed_repository_is_followed(agreed: None, hub_server: Hub) -> None:
+    hub_server.renamed = True
+    assert fetch().read_bytes() == CONTENT
+
+
 def test_bytes_from_another_host_never_see_the_token(
     agreed: None, hub_server: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,8 +222,9 @@ def test_a_killed_download_goes_on(agreed: None, hub_server: Hub) -> None:
         while not (begun := weights_store.begun(NAME)) or begun[0].bytes < 100_000:
             assert process.poll() is None
             time.sleep(0.02)
-        with pytest.raises(WeightsError, match="Another process is bringing"):
-            fetch()
+        for act in (fetch, lambda: hub.remove(ARCHITECTURE, TAG), lambda: hub.discard(ARCHITECTURE, TAG)):
+            with pytest.raises(WeightsError, match="Another process is bringing"):
+                act()
         process.send_signal(signal.SIGKILL)
     hub_server.bytes_per_s, hub_server.asked = 1e9, []
     assert fetch().read_bytes() == CONTENT
