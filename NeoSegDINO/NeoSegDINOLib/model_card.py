@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from neosegdino.spec import Accuracy
 
 CARD = "CARD.md"
+LONGEST_CARD = 1 << 18
+"""Bytes; nobody reads more, and laying out much more would block the window."""
 
 
 def card_of(found: Found) -> str:
@@ -73,4 +75,8 @@ def _card(bundle: Bundle) -> str:
     """Text of the bundle's own card; a bundle need not have one."""
     if CARD not in bundle.spec.files:
         return _("This model has no card.")
-    return bundle.path(CARD).read_text(encoding="utf-8", errors="replace")
+    try:
+        with bundle.path(CARD).open("rb") as stream:
+            return stream.read(LONGEST_CARD).decode("utf-8", errors="replace")
+    except OSError as error:  # somebody has removed the model meanwhile
+        return _("Its card cannot be read: {error}.").format(error=error)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import qt
 import slicer
-from neosegdino.errors import Cancelled, NeoSegDINOError
+from neosegdino.errors import Cancelled, NeoSegDINOError, WeightsError
 from slicer.i18n import tr as _
 
 from NeoSegDINOLib.background import Background
@@ -258,7 +258,10 @@ def _state_in_words(name: Name) -> str:
     from neosegdino import weights_store
 
     if weights_store.there(name):
-        record = weights_store.read_record(name)
+        try:
+            record = weights_store.read_record(name)
+        except WeightsError as error:
+            return str(error)
         size = size_in_words((name.folder / weights_store.FILE).stat().st_size)
         return _("Here since {day}, {size}, SHA-256 {digest}...").format(
             day=record.fetched, size=size, digest=record.sha256[:12]

@@ -128,6 +128,16 @@ class TestList:
         assert not ui.defaultModelButton.enabled
         assert ui.removeModelButton.enabled
 
+    def test_a_long_card_is_cut_and_one_that_has_gone_is_told(self, ui, models, module_widget):
+        write_description(models, "mine", "Mine", {"CARD.md": b"word " * 100_000})
+        module_widget.modelsTab.update()
+        select(ui, "Mine")
+        assert 200_000 < len(ui.cardBrowser.toPlainText()) < 300_000
+        (models / "mine" / "CARD.md").unlink()
+        select(ui, "Starter")
+        select(ui, "Mine")
+        assert "Its card cannot be read" in ui.cardBrowser.toPlainText()
+
     def test_links_of_a_card_open_outside_and_others_lead_nowhere(self, ui, slicer_scene):
         import qt
 

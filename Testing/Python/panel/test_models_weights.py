@@ -222,6 +222,17 @@ class TestRemove:
         assert weights_store.there(NAME) is stays
         assert ui.downloadWeightsButton.enabled is not stays
 
+    def test_damaged_weights_say_so_and_can_be_removed(self, ui, agreed, slicer_scene, done, module_widget):
+        ui.downloadWeightsButton.click()
+        done()
+        (NAME.folder / "record.json").unlink()
+        module_widget.modelsTab.update()
+        assert "record.json is missing or damaged" in ui.weightsStateLabel.text
+        slicer_scene.dialogs.answer("Ok")
+        ui.removeWeightsButton.click()
+        done()
+        assert ui.weightsStateLabel.text == "Not on this computer."
+
     def test_a_paused_download_goes_too(self, ui, downloading, slicer_scene, done):
         ui.pauseDownloadButton.click()
         done()
