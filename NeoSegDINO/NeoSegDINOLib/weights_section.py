@@ -209,6 +209,7 @@ class WeightsSection:
         if job is None:
             return
         ui.downloadProgressBar.value = round(100 * job.progress.fraction)
+        ui.weightsStateLabel.text = _state_in_words(self._name(), at_work=True)
         parts = (_stage_in_words(job.progress.stage), remaining_in_words(job.progress.remaining_s))
         ui.downloadStageLabel.text = ", ".join(part for part in parts if part)
 
@@ -234,7 +235,7 @@ class WeightsSection:
 
         ui, name, idle = self._ui, self._name(), not self.busy
         here, begun = weights_store.there(name), weights_store.begun(name)
-        ui.weightsStateLabel.text = _state_in_words(name)
+        ui.weightsStateLabel.text = _state_in_words(name, at_work=self._job is not None)
         ui.weightsComboBox.enabled = idle
         ui.downloadWidget.visible = self._job is not None
         ui.pauseDownloadButton.visible = self._job is not None and self._job.downloads
@@ -253,8 +254,8 @@ class WeightsSection:
         )
 
 
-def _state_in_words(name: Name) -> str:
-    """What there is of some weights."""
+def _state_in_words(name: Name, *, at_work: bool) -> str:
+    """What there is of some weights, while more are coming or not."""
     from neosegdino import weights_store
 
     if weights_store.there(name):
@@ -267,9 +268,8 @@ def _state_in_words(name: Name) -> str:
             day=record.fetched, size=size, digest=record.sha256[:12]
         )
     for part in weights_store.begun(name):
-        return _("Paused: {done} of {size} have come.").format(
-            done=size_in_words(part.bytes), size=size_in_words(part.size)
-        )
+        text = _("{done} of {size} have come.") if at_work else _("Paused: {done} of {size} have come.")
+        return text.format(done=size_in_words(part.bytes), size=size_in_words(part.size))
     return _("Not on this computer.")
 
 

@@ -117,12 +117,20 @@ class TestDownload:
         assert not ui.downloadWeightsButton.enabled
         assert ui.removeWeightsButton.enabled
 
+    def test_meanwhile_the_tab_says_how_much_has_come(self, ui, downloading, slicer_scene):
+        slicer_scene.wait_for(lambda: "of 0.5 MB have come." in ui.weightsStateLabel.text)
+        ui.tabWidget.currentIndex = 0
+        ui.tabWidget.currentIndex = 2
+        assert not ui.weightsStateLabel.text.startswith("Paused")
+        assert ui.downloadStageLabel.text.startswith("Downloading")
+        ui.cancelDownloadButton.click()
+
     def test_pause_keeps_what_came_and_resume_goes_on(self, ui, downloading, hub, done):
         ui.pauseDownloadButton.click()
         done()
         assert workers() == []
         (part,) = weights_store.begun(NAME)
-        assert "Paused: " in ui.weightsStateLabel.text
+        assert ui.weightsStateLabel.text.startswith("Paused: 0.")
         assert ui.weightsMessageFrame.isHidden()
         assert ui.downloadWeightsButton.text == "Resume Download"
         kept, hub.bytes_per_s, hub.asked = part.bytes, 1e9, []
