@@ -122,6 +122,7 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def setup(self) -> None:
         """Build the panel (when the module is first opened)."""
         from NeoSegDINOLib.finetune_tab import FinetuneTab  # the tabs are no work for Slicer's start
+        from NeoSegDINOLib.models_tab import ModelsTab
         from NeoSegDINOLib.segment_tab import SegmentTab
 
         ScriptedLoadableModuleWidget.setup(self)
@@ -132,6 +133,7 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = NeoSegDINOLogic()
         self.segmentTab = SegmentTab(self.ui, self.logic)
         self.finetuneTab = FinetuneTab(self.ui, self.onModelInstalled)
+        self.modelsTab = ModelsTab(self.ui, self.onModelsChanged)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
@@ -143,6 +145,7 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """End a running segmentation and let go of the scene (when the panel is destroyed); fine-tuning goes on."""
         self.segmentTab.close()
         self.finetuneTab.close()
+        self.modelsTab.close()
         self.setParameterNode(None)
         self.removeObservers()
 
@@ -191,11 +194,17 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onModelInstalled(self, name: str) -> None:
         """Choose a fine-tuned model for segmenting, and show that tab."""
-        self.segmentTab.show_bundles()
+        self.onModelsChanged()
         if self._parameterNode:
             self._parameterNode.bundle = name
             self.segmentTab.update()
         self.ui.tabWidget.currentIndex = 0
+
+    def onModelsChanged(self) -> None:
+        """Offer the models that are installed now in the tabs that use one."""
+        self.segmentTab.show_bundles()
+        self.finetuneTab.show_bundles()
+        self.onParametersModified()
 
 
 class NeoSegDINOLogic(ScriptedLoadableModuleLogic):
@@ -226,7 +235,8 @@ class NeoSegDINOLogic(ScriptedLoadableModuleLogic):
         segmentationNode : vtkMRMLSegmentationNode, optional
             Node to fill in place; by default a new one is made. Until a whole result is there it stays as it is.
         bundle : str, optional
-            Name or folder of a model bundle; by default the one that ships with the extension.
+            Name or folder of a model bundle; by default the one set as default in the tab Models, at first the one
+            that ships with the extension.
         windows : {"located", "all"}, optional
             One window over both hippocampi, or the whole volume cut into windows.
         device : str, optional
@@ -251,10 +261,11 @@ class NeoSegDINOLogic(ScriptedLoadableModuleLogic):
         >>> segmentation, report = NeoSegDINOLogic().segment(slicer.util.getNode("T2w"))
         >>> [(side["side"], side["volume_ml"]) for side in report["hippocampus"]]
         """
+        from NeoSegDINOLib.default_bundle import default_bundle
         from NeoSegDINOLib.install import ensure_packages  # reads package metadata: no work for Slicer's start
 
         ensure_packages()
-        request = Request(image_of(volumeNode), bundle or "", windows, device)
+        request = Request(image_of(volumeNode), bundle or default_bundle(), windows, device)
         run = SegmentationRun(volumeNode, segmentationNode, request, onProgress, onFinished)
         run.start()
         return run.wait() if wait else run

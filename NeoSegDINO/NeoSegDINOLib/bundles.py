@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from slicer.i18n import tr as _
 
+from NeoSegDINOLib.default_bundle import default_bundle
+
 DEFAULT = ""
 """Parameter value of the default bundle."""
 
@@ -13,15 +15,16 @@ def bundle_choices() -> list[tuple[str, str]]:
 
     Before the Python packages are installed only the default can be named.
     """
-    default = _("Default model")
+    chosen = default_bundle()
     try:
         from neosegdino import bundle_store
     except ModuleNotFoundError:
-        return [(DEFAULT, default)]
+        return [(DEFAULT, chosen or _("Default model"))]
     titles = {
         found.bundle.spec.name: f"{found.bundle.spec.title} ({found.bundle.spec.version})"
         for found in bundle_store.list_bundles()
         if found.bundle is not None
     }
-    default = titles.pop(bundle_store.DEFAULT, default)
+    missing = _("{name} (not installed)").format(name=chosen) if chosen else _("Default model")
+    default = titles.pop(chosen or bundle_store.DEFAULT, missing)
     return [(DEFAULT, default), *titles.items()]

@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 from NeoSegDINOLib.background import Background
 from NeoSegDINOLib.case_export import CaseImages, images_of, pair_of, write_cases
 from NeoSegDINOLib.case_list import add_cases, table_of, write_table
+from NeoSegDINOLib.default_bundle import default_bundle
 from NeoSegDINOLib.finetune_run import FinetuneRun
 from NeoSegDINOLib.finetune_settings import make_settings
 from NeoSegDINOLib.preflight_job import CaseFiles
@@ -38,7 +39,7 @@ def start_run(
     NeoSegDINOError
         If cases or settings do not suit, or a run is at work already.
     """
-    checked = make_settings(settings)
+    checked = make_settings({"bundle": default_bundle() or None, **settings})
 
     def tell(run: FinetuneRun) -> None:
         if on_progress is not None:

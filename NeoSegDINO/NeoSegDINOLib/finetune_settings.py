@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from neosegdino.errors import TrainingError
 from slicer.i18n import tr as _
 
+from NeoSegDINOLib.default_bundle import default_bundle
+
 if TYPE_CHECKING:
     from neosegdino.training.settings import FinetuneSettings
 
@@ -28,7 +30,7 @@ def settings_of(parameters: Any) -> FinetuneSettings:
     return make_settings(
         {
             "name": parameters.finetuneName,
-            "bundle": parameters.finetuneBundle or None,
+            "bundle": parameters.finetuneBundle or default_bundle() or None,
             "windows": parameters.finetuneWindows.value,
             "counts": counts if several and counts else None,
             "arms": parameters.finetuneArms.value if several else "shared",

@@ -69,6 +69,10 @@ class FinetuneTab:
             self._find_run()
             self.update()
 
+    def show_bundles(self) -> None:
+        """Fill the combo box with the bundles that are installed."""
+        self._settings.fill()
+
     def update(self) -> None:
         """Show what the parameter node and the run's folder say."""
         parameters, ui = self._parameters, self._ui

@@ -18,6 +18,8 @@ from neosegdino.spec import SCHEMA, BundleSpec, FileEntry
 if TYPE_CHECKING:
     from torch import Tensor
 
+CURVES = "curves.csv"
+"""Learning curves, which a fine-tuning run leaves in its bundle."""
 _MANIFEST_LIMIT = 1 << 20  # bytes; a description is a few kilobytes
 
 
@@ -40,6 +42,16 @@ class Bundle:
     def sha256(self) -> str:
         """SHA-256 of ``bundle.json``; as that holds the hashes of all files, it identifies the whole bundle."""
         return files.sha256(self.folder / MANIFEST)
+
+    @property
+    def fine_tuned(self) -> bool:
+        """Whether a fine-tuning run has made it."""
+        return CURVES in self.spec.files
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all its files but the description."""
+        return sum(entry.bytes for entry in self.spec.files.values())
 
     def path(self, name: str) -> Path:
         """Return the path of a listed file.

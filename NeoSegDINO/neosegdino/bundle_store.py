@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +13,18 @@ from neosegdino import bundle_archive
 from neosegdino.bundle import Bundle, load_bundle
 from neosegdino.bundle_check import MANIFEST
 from neosegdino.errors import BundleError
-from neosegdino.folders import cannot_write, move_into_place, private_folder, remove_leftovers, user_folder
+from neosegdino.folders import cannot_write, discard, move_into_place, private_folder, remove_leftovers, user_folder
+from neosegdino.locks import locked
 
 DEFAULT = "neonatal-starter"
 """The bundle that ships with the package."""
 VARIABLE = "NEOSEGDINO_MODELS"
 """Environment variable that names a folder of bundles, searched first and installed into."""
+_LOCK = ".lock"
+
+
+class InstalledAlready(BundleError):
+    """A bundle of the same name is installed, and nobody said that it may be replaced."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +45,17 @@ class Found:
     bundle: Bundle | None
     problem: BundleError | None = None
 
+    @property
+    def shipped(self) -> bool:
+        """Whether it came with the package."""
+        return self.folder.parent in _shipped_folders()
+
 
 def search_folders() -> list[Path]:
     """Return the folders of bundles, first one first; not all need exist."""
-    package = Path(__file__).resolve().parent
     named = os.environ.get(VARIABLE)
     own = [Path(named)] if named else []
-    return [*own, user_folder() / "models", package / "models", package.parent / "Resources" / "Models"]
+    return [*own, user_folder() / "models", *_shipped_folders()]
 
 
 def install_folder() -> Path:
@@ -75,11 +86,7 @@ def find_bundle(name_or_path: str | Path | None = None, *, verify: bool = True) 
     for folder in _candidates():
         if folder.name == asked.name:
             return _load_named(folder, verify=verify)
-    names = sorted({folder.name for folder in _candidates()})
-    raise BundleError(
-        f"No model bundle named {asked.name!r} is installed.",
-        f"Installed: {', '.join(names) or 'none'}. 'neosegdino models install' adds one.",
-    )
+    raise _unknown(asked.name)
 
 
 def list_bundles(*, verify: bool = False) -> list[Found]:
@@ -108,8 +115,10 @@ def install_bundle(source: str | Path, target_root: str | Path | None = None, *,
 
     Raises
     ------
+    InstalledAlready
+        One of that name is installed and `replace` is not set.
     BundleError
-        The source is no whole, valid bundle, or one of that name is installed and `replace` is not set.
+        The source is no whole, valid bundle.
     OutputError
         Writing failed.
     """
@@ -118,12 +127,40 @@ def install_bundle(source: str | Path, target_root: str | Path | None = None, *,
     with private_folder(root) as workplace:
         unpacked = workplace / "bundle"
         _bring(source, unpacked)
-        name = load_bundle(unpacked).spec.name
-        target = root / name
-        if target.exists() and not replace:
-            raise BundleError(f"A bundle named {name} is installed already in {root}.", "Add --replace to replace it.")
-        move_into_place(unpacked, target)
-    return load_bundle(target, verify=False)
+        new = load_bundle(unpacked)
+        target = root / new.spec.name
+        with _only_one(root):
+            if target.exists() and not replace:
+                raise InstalledAlready(
+                    f"A bundle named {new.spec.name} is installed already in {root}.", "Add --replace to replace it."
+                )
+            move_into_place(unpacked, target)
+    return Bundle(target, new.spec)
+
+
+def remove_bundle(name: str) -> Path:
+    """Remove an installed bundle, whole or broken; return where it was.
+
+    Raises
+    ------
+    BundleError
+        There is none of that name, or it came with the package.
+    OutputError
+        It cannot be removed.
+    """
+    for found in list_bundles():
+        if found.folder.name == name:
+            if found.shipped:
+                raise BundleError(f"The bundle {name} came with NeoSegDINO and stays.", "Only installed ones can go.")
+            with _only_one(found.folder.parent):
+                discard(found.folder)
+            return found.folder
+    raise _unknown(name)
+
+
+def _only_one(root: Path) -> AbstractContextManager[None]:
+    """Let one process at a time change the bundles of a folder."""
+    return locked(root / _LOCK, BundleError(f"Another process is changing the bundles in {root}.", "Try again."))
 
 
 def _bring(source: Path, target: Path) -> None:
@@ -140,6 +177,19 @@ def _bring(source: Path, target: Path) -> None:
         bundle_archive.unpack(source, target)
     else:
         raise BundleError(f"There is no file or folder {source}.", "Give a bundle's folder or its .zip file.")
+
+
+def _unknown(name: str) -> BundleError:
+    names = sorted({folder.name for folder in _candidates()})
+    return BundleError(
+        f"No model bundle named {name!r} is installed.",
+        f"Installed: {', '.join(names) or 'none'}. 'neosegdino models install' adds one.",
+    )
+
+
+def _shipped_folders() -> list[Path]:
+    package = Path(__file__).resolve().parent
+    return [package / "models", package.parent / "Resources" / "Models"]
 
 
 def _candidates() -> Iterator[Path]:

@@ -15,7 +15,8 @@ from neosegdino.errors import OutputError
 
 _PREFIX = ".neosegdino"
 _HOST = re.sub(r"[^A-Za-z0-9]+", "", socket.gethostname())[:32] or "host"
-_NAME = re.compile(rf"{re.escape(_PREFIX)}-{_HOST}-(\d+)-[0-9a-f]{{16}}")
+_NAME = re.compile(rf"{re.escape(_PREFIX)}-{_HOST}-(\d+)-[0-9a-f]{{16}}(?:\+(.+))?")
+"""Host, process, and for a folder that was being replaced its own name."""
 
 
 def user_folder() -> Path:
@@ -35,7 +36,7 @@ def private_folder(parent: Path) -> Iterator[Path]:
     OutputError
         The folder cannot be made.
     """
-    folder = parent / f"{_PREFIX}-{_HOST}-{os.getpid()}-{secrets.token_hex(8)}"
+    folder = parent / _temporary_name()
     try:
         parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700)
@@ -48,7 +49,10 @@ def private_folder(parent: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(parent: Path) -> list[Path]:
-    """Remove temporary folders in `parent` whose process, of this machine, is gone; return them."""
+    """Remove temporary folders in `parent` whose process, of this machine, is gone; return them.
+
+    A folder that this process was replacing, and that has got no successor, is put back.
+    """
     import psutil
 
     if not parent.is_dir():
@@ -57,6 +61,9 @@ def remove_leftovers(parent: Path) -> list[Path]:
     for folder in parent.iterdir():
         match = _NAME.fullmatch(folder.name)
         if match and folder.is_dir() and not folder.is_symlink() and not psutil.pid_exists(int(match[1])):
+            if match[2] and not (parent / match[2]).exists():
+                folder.rename(parent / match[2])
+                continue
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(folder)
     return removed
@@ -70,7 +77,7 @@ def move_into_place(new: Path, target: Path) -> None:
     OutputError
         A rename failed; `target` is then as it was.
     """
-    old = target.with_name(f"{_PREFIX}-{_HOST}-{os.getpid()}-{secrets.token_hex(8)}")
+    old = target.with_name(f"{_temporary_name()}+{target.name}")
     replaced = target.exists()
     try:
         if replaced:
@@ -85,6 +92,26 @@ def move_into_place(new: Path, target: Path) -> None:
         raise cannot_write(target, error) from error
     if replaced:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder: it is gone at once and whole, or stays as it is.
+
+    Raises
+    ------
+    OutputError
+        It cannot be removed.
+    """
+    old = folder.with_name(_temporary_name())
+    try:
+        folder.rename(old)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _temporary_name() -> str:
+    return f"{_PREFIX}-{_HOST}-{os.getpid()}-{secrets.token_hex(8)}"
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:

@@ -1,20 +1,20 @@
-"""Published encoder weights from the Hugging Face hub: licence first, then one file, checked by its SHA-256."""
+"""Published encoder weights: licence first, then one file from the hub or from disk, checked by its SHA-256."""
 
 from __future__ import annotations
 
-import datetime
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-import msgspec
+from neosegdino import files, licences, weights_store
+from neosegdino.errors import WeightsError
+from neosegdino.folders import cannot_write, private_folder, remove_leftovers
+from neosegdino.licences import DINOV3, Licence, read_licence
+from neosegdino.locks import locked
+from neosegdino.progress import Progress
+from neosegdino.weights_store import FILE, Name, Part
 
-from neosegdino import files
-from neosegdino.errors import DependencyError, WeightsError
-from neosegdino.folders import cannot_write, move_into_place, private_folder, user_folder
-
-FILE = "model.safetensors"
+TAG = "lvd1689m"
+"""Tag of the weights that Meta trained on its web images."""
 META_FILES = {
     "vit_small_patch16_dinov3": "dinov3_vits16_pretrain_lvd1689m-08c60483.pth",
     "vit_small_plus_patch16_dinov3": "dinov3_vits16plus_pretrain_lvd1689m-4057cbaa.pth",
@@ -25,45 +25,9 @@ META_FILES = {
 }
 """Meta's own files of the ``lvd1689m`` weights; each name ends in the first digits of the file's SHA-256."""
 
-_ADDRESSES = {
-    "dinov3-license": "https://ai.meta.com/resources/models-and-libraries/dinov3-license/",
-}
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-
-_RECORD = "record.json"
-
-Download = Callable[[str, str, Path], str]
-"""``download(repository, file, target)`` writes the file to `target` and returns the SHA-256 that the hub announces,
-or an empty string. It raises `NoNetworkError` when it cannot."""
-
-
-class NoNetworkError(WeightsError):
-    """The hub cannot be reached, or does not give the file."""
-
-
-@dataclass(frozen=True)
-class Licence:
-    """Licence of published weights.
-
-    Attributes
-    ----------
-    name : str
-        As the hub names it.
-    terms : str
-        What to show before it is accepted.
-    """
-
-    name: str
-    terms: str
-
-
-class _Record(msgspec.Struct, frozen=True):
-    """What stands beside fetched weights."""
-
-    sha256: str
-    repository: str
-    licence: str
-    fetched: str
+_DOWNLOAD, _CHECK = "download", "check weights"
+_CHECK_SHARE = 0.02
+"""Time that the SHA-256 of a piece takes, where bringing it takes 1."""
 
 
 def licence(architecture: str, tag: str) -> Licence:
@@ -74,6 +38,8 @@ def licence(architecture: str, tag: str) -> Licence:
     WeightsError
         timm knows no such weights.
     """
+    if architecture in META_FILES and tag == TAG:
+        return read_licence(DINOV3)
     from neosegdino.backbone import import_timm
 
     timm = import_timm()
@@ -81,61 +47,14 @@ def licence(architecture: str, tag: str) -> Licence:
     if f"{architecture}.{tag}" not in known:
         tags = ", ".join(name.partition(".")[2] for name in known) or "none"
         raise WeightsError(f"There are no published weights {architecture}.{tag}.", f"Known tags: {tags}.")
-    name = timm.get_pretrained_cfg(f"{architecture}.{tag}").license or "unknown"
-    terms = [f"The weights {architecture}.{tag} are published under the licence {name!r}."]
-    if name in _ADDRESSES:
-        terms.append(f"Its text: {_ADDRESSES[name]}")
-    if name == "dinov3-license":
-        terms.append(
-            "Among its terms: the weights and works derived from them may be passed on only under the same licence, "
-            "with a copy of it, and publications have to acknowledge their use."
-        )
-    return Licence(name, "\n".join(terms))
+    return read_licence(timm.get_pretrained_cfg(f"{architecture}.{tag}").license or "unknown")
 
 
-def accepted(name: str) -> str | None:
-    """Return the date on which this user accepted a licence; None when not."""
-    return _read_acceptances().get(name)
-
-
-def accept(name: str) -> None:
-    """Record that this user accepted a licence today."""
-    record = {name: datetime.date.today().isoformat()} | _read_acceptances()
-    path = _acceptances_path()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    with files.atomic_path(path) as temporary:
-        temporary.write_bytes(msgspec.json.encode(record) + b"\n")
-
-
-def _acceptances_path() -> Path:
-    return user_folder() / "licences.json"
-
-
-def _read_acceptances() -> dict[str, str]:
-    path = _acceptances_path()
-    if not path.is_file():
-        return {}
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise WeightsError(f"{path} is damaged: {error}.", "Delete it and accept the licence again.") from error
-
-
-def fetch(
-    architecture: str,
-    tag: str,
-    *,
-    accept_licence: bool,
-    expected_sha256: str = "",
-    cache: Path | None = None,
-    download: Download | None = None,
-) -> Path:
+def fetch(architecture: str, tag: str, *, accept_licence: bool, progress: Progress | None = None) -> Path:
     """Return the path of published weights; they are downloaded when they are not here yet.
 
-    Weights that are here are only compared with the digest recorded when they came, without network.
+    Weights that are here are only compared with the SHA-256 recorded when they came, without network. A download that
+    was stopped, in whatever way, goes on where it stopped.
 
     Parameters
     ----------
@@ -144,114 +63,168 @@ def fetch(
     accept_licence : bool
         Whether the user accepts the licence, which the caller has shown (`licence`); an acceptance is recorded and
         need not be given again.
-    expected_sha256 : str, optional
-        Pin; without it the file must have the SHA-256 that the hub announces.
-    cache : Path, optional
-        Folder of weights; by default in the user's folder.
-    download : callable, optional
-        The network end.
+    progress : Progress, optional
+        Takes reports of progress and may stop the download.
 
     Raises
     ------
     WeightsError
         Licence not accepted, no network, or another SHA-256.
-    DependencyError
-        huggingface_hub is missing.
+    OutputError
+        The file cannot be written.
+    Cancelled
+        The user stopped it; what has come is kept.
+    """
+    name = Name(architecture, tag)
+    if weights_store.there(name):
+        return weights_store.find(name)
+    terms = _accepted_licence(name, accept_licence)
+    with _only_one(name):
+        if not weights_store.there(name):
+            _download(name, terms.name, progress or Progress())
+        return weights_store.find(name)
+
+
+def use_file(
+    architecture: str, tag: str, source: Path, *, accept_licence: bool, progress: Progress | None = None
+) -> Path:
+    """Put downloaded weights in the place of published ones; former ones are replaced when the new ones are whole.
+
+    Parameters
+    ----------
+    architecture, tag : str
+        timm's names of the weights that the file holds.
+    source : Path
+        ``.safetensors`` file of timm or Hugging Face, or Meta's ``.pth``.
+    accept_licence, progress
+        As of `fetch`.
+
+    Raises
+    ------
+    WeightsError
+        Licence not accepted, or the file does not hold these weights.
     OutputError
         The file cannot be written.
     """
-    if not _PLAIN.fullmatch(architecture) or not _PLAIN.fullmatch(tag):
-        raise WeightsError(f"{architecture}.{tag} is no name of published weights.", "Check architecture and tag.")
-    folder = (cache or user_folder() / "weights") / f"{architecture}.{tag}"
-    if (folder / FILE).is_file():
-        return _check_recorded(folder, expected_sha256)
-    terms = licence(architecture, tag)
-    if accept_licence:
-        accept(terms.name)
-    elif accepted(terms.name) is None:
+    name, progress = Name(architecture, tag), progress or Progress()
+    terms = _accepted_licence(name, accept_licence)
+    with _only_one(name):
+        progress.plan({_CHECK: 3, "copy": 1})
+        progress.start(_CHECK)
+        from neosegdino import weights
+
+        tensors = weights.published(source, architecture)
+        progress.start("copy")
+        from safetensors.torch import save_file
+
+        with private_folder(name.folder.parent) as workplace:
+            new = workplace / "weights"
+            try:
+                new.mkdir()
+                save_file(tensors, new / FILE)
+            except OSError as error:
+                raise cannot_write(name.folder, error) from error
+            return weights_store.put(name, new, f"file {source.name}", terms.name)
+
+
+def remove(architecture: str, tag: str) -> None:
+    """Remove weights, and what there is of a stopped download.
+
+    Raises
+    ------
+    WeightsError
+        There is neither, or another process is bringing these weights.
+    OutputError
+        They cannot be removed.
+    """
+    name = Name(architecture, tag)
+    with _only_one(name):
+        begun = bool(weights_store.begun(name))
+        weights_store.discard_parts(name)
+        if weights_store.there(name) or not begun:
+            weights_store.remove(name)
+
+
+def discard(architecture: str, tag: str) -> None:
+    """Remove what there is of a stopped download.
+
+    Raises
+    ------
+    WeightsError
+        Another process goes on with it.
+    OutputError
+        It cannot be removed.
+    """
+    name = Name(architecture, tag)
+    with _only_one(name):
+        weights_store.discard_parts(name)
+
+
+def _accepted_licence(name: Name, accept: bool) -> Licence:
+    terms = licence(name.architecture, name.tag)
+    if accept:
+        licences.accept(terms)
+    elif licences.accepted(terms) is None:
         raise WeightsError(
-            f"The licence {terms.name!r} of {architecture}.{tag} has not been accepted; nothing was downloaded.",
-            f"Read and accept it: neosegdino models fetch {architecture} --tag {tag}.",
+            f"The licence {terms.name!r} of {name} has not been accepted; nothing was downloaded.",
+            "Read and accept it in the panel's tab Models, or with: "
+            f"neosegdino models fetch {name.architecture} --tag {name.tag}.",
         )
-    _bring(folder, f"timm/{architecture}.{tag}", terms.name, expected_sha256, download or from_hub)
-    return folder / FILE
+    return terms
 
 
-def _check_recorded(folder: Path, expected_sha256: str) -> Path:
-    path, record = folder / FILE, folder / _RECORD
+def _only_one(name: Name) -> AbstractContextManager[None]:
+    """Let one process at a time bring these weights; another one is told at once, as that may take long."""
+    remove_leftovers(name.folder.parent)
+    busy = WeightsError(f"Another process is bringing the weights {name}.", "Wait until it has ended.")
+    return locked(name.folder.parent / f".{name}.lock", busy, wait_s=0)
+
+
+def _download(name: Name, licence_name: str, progress: Progress) -> None:
+    from neosegdino import hub_file
+
+    repository = f"timm/{name}"
     try:
-        recorded = msgspec.json.decode(record.read_bytes(), type=_Record).sha256
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise WeightsError(
-            f"{record} is missing or damaged.", f"Delete {folder} and fetch the weights again."
-        ) from error
-    digest = files.sha256(path)
-    for wanted in filter(None, (recorded, expected_sha256)):
-        if digest != wanted:
-            raise WeightsError(
-                f"{path} is damaged or altered: its SHA-256 is {digest}, expected {wanted}.",
-                f"Delete {folder} and fetch the weights again.",
-            )
-    return path
-
-
-def _bring(folder: Path, repository: str, licence_name: str, expected_sha256: str, download: Download) -> None:
-    with private_folder(folder.parent) as workplace:
-        new = workplace / "weights"
-        try:
+        announced = hub_file.announce(repository, FILE)
+        part = weights_store.part_of(name, announced.size, announced.sha256)
+        weights_store.require_space(part.path.parent, announced.size - part.bytes)
+        _plan(progress, part)
+        hub_file.transfer(announced, part, progress.advance, lambda: _plan(progress, part))
+        progress.start(_CHECK)
+        _require_whole(part, repository)
+        with private_folder(name.folder.parent) as workplace:
+            new = workplace / "weights"
             new.mkdir()
-            announced = download(repository, FILE, new / FILE)
-        except NoNetworkError as error:
-            raise WeightsError(
-                f"{repository} could not be downloaded: {error.message}.", _offline_route(repository)
-            ) from error
-        except OSError as error:
-            raise cannot_write(folder, error) from error
-        wanted = expected_sha256 or announced
-        if not wanted:
-            raise WeightsError(
-                f"{repository}: the hub announces no SHA-256, so the file cannot be checked.",
-                "Give the expected SHA-256 in the bundle's encoder.weights.sha256.",
-            )
-        digest = files.sha256(new / FILE)
-        if digest != wanted:
-            raise WeightsError(
-                f"{repository}: the downloaded file is damaged or altered: its SHA-256 is {digest}, expected {wanted}.",
-                "Try again; should it happen again, do not use these weights.",
-            )
-        record = _Record(digest, repository, licence_name, datetime.date.today().isoformat())
-        with files.atomic_path(new / _RECORD) as temporary:
-            temporary.write_bytes(msgspec.json.encode(record) + b"\n")
-        move_into_place(new, folder)
+            part.path.rename(new / FILE)
+            weights_store.put(name, new, repository, licence_name)
+    except hub_file.NoNetworkError as error:
+        raise WeightsError(error.message, f"{error.remedy} {_offline_route(name)}") from error
+    except OSError as error:
+        raise cannot_write(name.folder, error) from error
 
 
-def _offline_route(repository: str) -> str:
-    architecture, _, tag = repository.removeprefix("timm/").partition(".")
-    meta = META_FILES.get(architecture.removesuffix("_qkvb")) if tag == "lvd1689m" else None
+def _plan(progress: Progress, part: Part) -> None:
+    """Plan the rest of a download; what has come before counts as done, and not for the measured rate."""
+    have, left = part.bytes, part.size - part.bytes
+    progress.plan({"kept": have, _DOWNLOAD: left, _CHECK: _CHECK_SHARE * part.size})
+    progress.start(_DOWNLOAD, left)
+
+
+def _require_whole(part: Part, repository: str) -> None:
+    digest = files.sha256(part.path)
+    if digest != part.sha256:
+        part.path.unlink()
+        raise WeightsError(
+            f"{repository}: the downloaded file is damaged or altered: its SHA-256 is {digest}, expected "
+            f"{part.sha256}. Nothing was kept.",
+            "Try again; should it happen again, do not use these weights.",
+        )
+
+
+def _offline_route(name: Name) -> str:
+    meta = META_FILES.get(name.architecture.removesuffix("_qkvb")) if name.tag == TAG else None
     other = f" or Meta's {meta}" if meta else ""
     return (
-        f"Without network: download {FILE} of {repository}{other} on another machine, bring it here, and name it in "
-        'the bundle as encoder.weights with "source": "file".'
+        f"Without network: download {FILE} of timm/{name}{other} on another computer, bring it here, and choose it "
+        f"with 'Use a Downloaded File', or: neosegdino models use-file {name.architecture} FILE --tag {name.tag}."
     )
-
-
-def from_hub(repository: str, name: str, target: Path) -> str:
-    """Download one file with huggingface_hub; see `Download`."""
-    try:
-        import huggingface_hub
-        from huggingface_hub import errors
-    except ImportError as error:
-        raise DependencyError(
-            f"Downloading weights needs the Python package huggingface_hub: {error}.",
-            "Install it: python -m pip install 'neosegdino[hub]'.",
-        ) from error
-    failures = (OSError, errors.HTTPError)  # the latter is that of its HTTP library
-    try:
-        address = huggingface_hub.hf_hub_url(repository, name)
-        etag = huggingface_hub.get_hf_file_metadata(address).etag or ""
-        path = huggingface_hub.hf_hub_download(repository, name, local_dir=target.parent.parent / "download")
-    except failures as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise NoNetworkError(f"{type(error).__name__}: {reason}") from error
-    Path(path).replace(target)
-    return etag if re.fullmatch("[0-9a-f]{64}", etag) else ""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neosegdino import files, weights_layouts
+from neosegdino import files, weights_layouts, weights_store
 from neosegdino.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ _AGAIN = "Download the file again."
 def encoder_state(bundle: Bundle) -> dict[str, Tensor]:
     """Read a bundle's encoder weights from wherever the bundle says they are.
 
-    Weights of the hub are downloaded when they are not here yet and their licence was accepted before
-    (``neosegdino models fetch``).
+    Weights of the hub must be here already (the panel's tab Models, ``neosegdino models fetch``): segmenting never
+    uses the network.
 
     Returns
     -------
@@ -44,9 +44,7 @@ def encoder_state(bundle: Bundle) -> dict[str, Tensor]:
     if source.source == "bundle":
         return bundle.state(source.file)
     if source.source == "hub":
-        from neosegdino.hub import fetch
-
-        path = fetch(encoder.architecture, source.tag, accept_licence=False, expected_sha256=source.sha256)
+        path = weights_store.find(weights_store.Name(encoder.architecture, source.tag), source.sha256)
     else:
         path = Path(source.file).expanduser()
     return load_state(path, encoder.architecture, slab=encoder.slab, options=encoder.options, sha256=source.sha256)
@@ -94,6 +92,18 @@ def load_state(
         state["patch_embed.proj.weight"] = _fold_channels(state["patch_embed.proj.weight"], slab, path)
     state = {name: tensor.float() for name, tensor in state.items()}
     return _fitted(state, _expected(architecture, slab, options or {}), architecture, path)
+
+
+def published(path: Path, architecture: str) -> dict[str, Tensor]:
+    """Read the tensors of a published file as they are, when they are weights of a timm architecture.
+
+    Raises
+    ------
+    WeightsError
+        The file is missing, damaged, or holds other weights.
+    """
+    load_state(path, architecture, slab=3)
+    return {name: tensor.contiguous().clone() for name, tensor in _read(path).items()}
 
 
 def check_file(path: Path, sha256: str = "") -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from torch import Tensor
 
-from neosegdino.bundle import Bundle, write_bundle
+from neosegdino.bundle import CURVES, Bundle, write_bundle
 from neosegdino.device import DeviceChoice
 from neosegdino.errors import Cancelled
 from neosegdino.evaluation.evaluate import evaluate
@@ -51,7 +51,7 @@ def write_result(
         spec = _spec(plan, base, student, accuracy)
         texts = _carried(base) | {
             _CARD: result_card(spec, plan, base, student.start, best_epoch, accuracy),
-            "curves.csv": curves_table(position.points),
+            CURVES: curves_table(position.points),
             "curves.png": curves_picture(position.points, best_epoch),
         }
         return write_bundle(folder.bundles / spec.name, spec, _tensors(base, student), texts, replace=True)

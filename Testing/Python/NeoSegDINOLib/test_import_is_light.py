@@ -21,6 +21,8 @@ REFUSED = [
         "tqdm",
         "psutil",
         "huggingface_hub",
+        "requests",
+        "filelock",
     ),
     *("monai", "scipy", "PIL"),
 ]

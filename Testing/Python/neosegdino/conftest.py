@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import phantom
 import pytest
+from hub_fixtures import agreed, home, hub_server  # noqa: F401
 from neosegdino.geometry import Grid
 from neosegdino.volume import Volume
 

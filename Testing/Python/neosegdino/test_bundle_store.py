@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import stat
 import struct
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bundle_samples import NAME, edit_manifest, make_bundle, zip_folder
+from bundle_samples import NAME, edit_manifest, make_bundle, make_spec, zip_folder
 from neosegdino import bundle_archive, bundle_store
-from neosegdino.bundle import load_bundle
+from neosegdino.bundle import CURVES, load_bundle, write_bundle
 from neosegdino.errors import BundleError, OutputError
 
 
@@ -33,6 +35,11 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "models"
 
 
+def shown(root: Path) -> list[str]:
+    """What a folder of bundles holds besides its lock."""
+    return [path.name for path in root.iterdir() if path.name != ".lock"]
+
+
 def archive_with(tmp_path: Path, source: Path, name: str, content: bytes = b"x", mode: int = 0) -> Path:
     archive = zip_folder(source, tmp_path / "bundle.zip")
     with zipfile.ZipFile(archive, "a") as opened:
@@ -46,7 +53,7 @@ def test_install_from_a_folder(source: Path, root: Path) -> None:
     installed = bundle_store.install_bundle(source, root)
     assert installed.folder == root / NAME
     assert load_bundle(root / NAME).spec == load_bundle(source).spec
-    assert [path.name for path in root.iterdir()] == [NAME]
+    assert shown(root) == [NAME]
 
 
 @pytest.mark.parametrize("top", ["", f"{NAME}/", "another-name/"])
@@ -183,7 +190,7 @@ def test_bad_source_is_refused_and_the_installed_one_stays(
     with pytest.raises(BundleError, match=BAD[spoil]):
         bundle_store.install_bundle(spoil(tmp_path, source), root, replace=True)
     assert load_bundle(root / NAME) == before
-    assert [path.name for path in root.iterdir()] == [NAME]
+    assert shown(root) == [NAME]
     assert not list(tmp_path.rglob("escaped*"))
 
 
@@ -197,7 +204,7 @@ def test_what_unpacks_too_large_is_stopped_while_unpacking(
     assert archive.stat().st_size < 1 << 20
     with pytest.raises(BundleError, match="larger than a bundle may be"):
         bundle_store.install_bundle(archive, root)
-    assert list(root.iterdir()) == []
+    assert shown(root) == []
 
 
 def test_too_large_folder(source: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +228,7 @@ def test_existing_one_is_replaced_only_when_asked(tmp_path: Path, source: Path, 
     assert load_bundle(root / NAME).spec.version == "1.0.0"
     bundle_store.install_bundle(newer, root, replace=True)
     assert load_bundle(root / NAME).spec.version == "2.0.0"
-    assert [path.name for path in root.iterdir()] == [NAME]
+    assert shown(root) == [NAME]
 
 
 def test_source_that_is_not_there(tmp_path: Path, root: Path) -> None:
@@ -285,3 +292,63 @@ def test_folder_of_another_name_is_broken(source: Path) -> None:
     moved = folder.rename(folder.with_name("renamed"))
     with pytest.raises(BundleError, match=f"holds a bundle of another name, {NAME}"):
         bundle_store.find_bundle(moved.name)
+
+
+def test_removed_is_gone_and_an_unknown_name_is_told(source: Path) -> None:
+    folder = bundle_store.install_bundle(source).folder
+    assert bundle_store.remove_bundle(NAME) == folder
+    assert shown(folder.parent) == []
+    with pytest.raises(BundleError, match=f"No model bundle named '{NAME}'"):
+        bundle_store.remove_bundle(NAME)
+
+
+def test_broken_bundle_can_be_removed(source: Path) -> None:
+    folder = bundle_store.install_bundle(source).folder
+    (folder / "decoder.safetensors").unlink()
+    bundle_store.remove_bundle(NAME)
+    assert not folder.exists()
+
+
+def test_shipped_bundle_stays() -> None:
+    (found,) = [found for found in bundle_store.list_bundles() if found.folder.name == bundle_store.DEFAULT]
+    assert found.shipped
+    with pytest.raises(BundleError, match="came with NeoSegDINO and stays"):
+        bundle_store.remove_bundle(bundle_store.DEFAULT)
+    assert found.folder.is_dir()
+
+
+def test_a_fine_tuned_bundle_is_told_from_others(tmp_path: Path, source: Path) -> None:
+    assert not load_bundle(source).fine_tuned
+    tensors = {name: {} for name in ("encoder.safetensors", "decoder.safetensors", "locator.safetensors")}
+    tuned = write_bundle(tmp_path / "tuned", make_spec(), tensors, {CURVES: ""})
+    assert tuned.fine_tuned
+    assert tuned.bytes == sum(path.stat().st_size for path in tuned.folder.iterdir() if path.name != "bundle.json")
+
+
+INSTALLING = """
+import sys
+sys.path[:0] = {path!r}
+from neosegdino.bundle_store import install_bundle
+from neosegdino.errors import NeoSegDINOError
+for turn in range({turns}):
+    try:
+        install_bundle(sys.argv[1], {root!r}, replace=turn > 0)
+    except NeoSegDINOError as error:
+        print(error, flush=True)
+"""
+TURNS = 25
+
+
+def test_processes_that_install_at_once_leave_one_whole_bundle(tmp_path: Path, root: Path) -> None:
+    sources = [make_bundle(tmp_path / str(n) / NAME, version=f"{n}.0.0").folder for n in range(3)]
+    code = INSTALLING.format(path=sys.path, root=str(root), turns=TURNS)
+    running = [
+        subprocess.Popen([sys.executable, "-c", code, str(one)], stdout=subprocess.PIPE, text=True) for one in sources
+    ]
+    said = [process.communicate(timeout=120)[0] for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0]
+    refused = "".join(said).splitlines()
+    assert len(refused) == 2  # of the three that did not want to replace, one came first
+    assert all("is installed already" in line for line in refused)
+    assert load_bundle(root / NAME).spec.version in ("0.0.0", "1.0.0", "2.0.0")
+    assert shown(root) == [NAME]

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
 import pytest
 from bundle_samples import NAME, make_bundle, zip_folder
 from click.testing import CliRunner, Result
-from neosegdino import bundle_store, hub
+from hub_fixtures import ARCHITECTURE, CONTENT
+from module_samples.hub_server import Hub
+from neosegdino import bundle_store, weights_store
 from neosegdino.cli import main
+from neosegdino.weights_store import Name
 
 
 @pytest.fixture(autouse=True)
@@ -67,14 +69,55 @@ def test_schema_is_printed() -> None:
     assert "BundleSpec" in json.loads(models("schema").stdout)["$defs"]
 
 
-@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 5), ("\n", 5)])
-def test_fetch_shows_the_licence_and_asks(monkeypatch: pytest.MonkeyPatch, answer: str, code: int) -> None:
-    def download(repository: str, name: str, target: Path) -> str:
-        target.write_bytes(b"weights")
-        return hashlib.sha256(b"weights").hexdigest()
+def test_remove(store: Path) -> None:
+    make_bundle(store / NAME)
+    assert f"Removed {store / NAME}" in models("remove", NAME).stdout
+    assert models("remove", NAME).exit_code == 4
 
-    monkeypatch.setattr(hub, "from_hub", download)
-    result = models("fetch", "vit_small_patch16_dinov3", answer=answer)
-    assert "dinov3-license" in result.stdout
+
+def fetch(*options: str, answer: str | None = None) -> Result:
+    return models("fetch", ARCHITECTURE, "--progress", "none", *options, answer=answer)
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 5), ("\n", 5)])
+def test_fetch_shows_the_licence_and_asks(store: Path, hub_server: Hub, answer: str, code: int) -> None:
+    result = fetch(answer=answer)
+    assert "# DINOv3 License" in result.stdout
+    assert "courts of California" in result.stdout
+    assert "https://ai.meta.com/" in result.stdout
     assert "Do you accept this licence?" in result.stdout
     assert result.exit_code == code
+
+
+def test_weights_are_fetched_listed_and_removed(store: Path, hub_server: Hub) -> None:
+    assert "The weights are in" in fetch("--accept-licence").stdout
+    assert f"{ARCHITECTURE}.lvd1689m  encoder weights" in models("list").stdout
+    assert "Do you accept" not in fetch().stdout
+    assert models("remove-weights", ARCHITECTURE).exit_code == 0
+    assert "encoder weights" not in models("list").stdout
+    assert models("remove-weights", ARCHITECTURE).exit_code == 5
+
+
+def test_what_was_begun_is_removed(store: Path, hub_server: Hub) -> None:
+    part = weights_store.part_of(Name(ARCHITECTURE, "lvd1689m"), 10, "0" * 64)
+    part.path.parent.mkdir(parents=True)
+    part.path.touch()
+    assert models("remove-weights", ARCHITECTURE).exit_code == 0
+    assert not part.path.exists()
+
+
+def test_a_file_that_does_not_fit_is_told(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "file.safetensors").write_bytes(b"no tensors")
+    result = models("use-file", ARCHITECTURE, tmp_path / "file.safetensors", "--accept-licence", "--progress", "none")
+    assert result.exit_code == 5
+    assert "is not a whole safetensors file" in result.stderr
+
+
+def test_json_holds_events_and_nothing_else(store: Path, hub_server: Hub) -> None:
+    refused = models("fetch", ARCHITECTURE, "--progress", "json")
+    assert [json.loads(line)["event"] for line in refused.stdout.splitlines()] == ["error"]
+    done = models("fetch", ARCHITECTURE, "--progress", "json", "--accept-licence")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {event["event"] for event in events} == {"progress", "result"}
+    assert {event["stage"] for event in events[:-1]} == {"download", "check weights", "done"}
+    assert Path(events[-1]["output"]["weights"]).read_bytes() == CONTENT

@@ -72,3 +72,36 @@ def test_failed_move_puts_the_old_folder_back(tmp_path: Path) -> None:
         folders.move_into_place(tmp_path / "absent", tmp_path / "old")
     assert (tmp_path / "old" / "kept.txt").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
+
+
+REPLACING = """
+import os, signal, sys
+sys.path.insert(0, {package!r})
+from pathlib import Path
+from neosegdino import folders
+Path.rename = lambda self, target, rename=Path.rename: (rename(self, target), os.kill(os.getpid(), signal.SIGKILL))
+folders.move_into_place(Path({parent!r}) / "new", Path({parent!r}) / "kept")
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+def test_a_folder_that_a_killed_process_was_replacing_is_put_back(tmp_path: Path) -> None:
+    for name in ("kept", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.txt").touch()
+    package = str(Path(neosegdino.__file__).parents[1])
+    code = REPLACING.format(package=package, parent=str(tmp_path))
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    assert not (tmp_path / "kept").exists()
+    folders.remove_leftovers(tmp_path)
+    assert (tmp_path / "kept" / "kept.txt").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"kept", "new"}
+
+
+def test_discarded_is_gone_whole(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "file").touch()
+    folders.discard(tmp_path / "old")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OutputError):
+        folders.discard(tmp_path / "old")

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 from bundle_samples import make_spec
-from neosegdino import backbone, files, hub, weights, weights_layouts
+from module_samples.hub_server import Hub
+from neosegdino import backbone, files, weights, weights_layouts, weights_store
 from neosegdino.bundle import Bundle, write_bundle
 from neosegdino.errors import WeightsError
 from neosegdino.spec import EncoderSpec, EncoderWeights
@@ -294,16 +295,18 @@ def test_encoder_weights_of_a_local_file_are_pinned(tmp_path: Path) -> None:
         weights.encoder_state(bundle)
 
 
-def test_encoder_weights_of_the_hub_need_the_accepted_licence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def download(repository: str, name: str, target: Path) -> str:
-        path = write_timm(tmp_path, random_vit(PLAIN).state_dict())
-        return files.sha256(path.rename(target))
-
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
-    monkeypatch.setattr(hub, "from_hub", download)
+def test_encoder_weights_of_the_hub_are_those_on_this_computer(tmp_path: Path, home: Path, hub_server: Hub) -> None:
     bundle = bundle_with(tmp_path, EncoderWeights("hub", tag="lvd1689m"))
-    with pytest.raises(WeightsError, match="has not been accepted"):
+    with pytest.raises(WeightsError, match="are not on this computer"):
         weights.encoder_state(bundle)
-    hub.accept("dinov3-license")
+    assert hub_server.asked == []
+    new = tmp_path / "new"
+    new.mkdir()
+    write_timm(new, random_vit(PLAIN).state_dict()).rename(new / weights_store.FILE)
+    name = weights_store.Name(PLAIN, "lvd1689m")
+    name.folder.parent.mkdir(parents=True)
+    weights_store.put(name, new, "timm/some", "some-licence")
     assert weights.encoder_state(bundle)["patch_embed.proj.weight"].shape[1] == 1
+    pinned = bundle_with(tmp_path / "pinned", EncoderWeights("hub", tag="lvd1689m", sha256="0" * 64))
+    with pytest.raises(WeightsError, match="not the file that the model asks for"):
+        weights.encoder_state(pinned)

@@ -10,6 +10,7 @@ import pytest
 FORM = Path(__file__).resolve().parents[3] / "NeoSegDINO" / "Resources" / "UI" / "NeoSegDINO.ui"
 CONTROLS = {
     *("QComboBox", "QPushButton", "QProgressBar", "QTableWidget"),
+    *("QListWidget", "QTextBrowser"),
     *("QLineEdit", "QSpinBox", "QDoubleSpinBox", "QCheckBox"),
     *("qMRMLNodeComboBox", "ctkCollapsibleButton", "ctkCollapsibleGroupBox", "ctkPathLineEdit"),
 }
@@ -72,4 +73,4 @@ def test_tabs_are_the_ones_that_work(form):
     titles = [
         a.findtext("string") for w in tabs.findall("widget") for a in w.findall("attribute") if a.get("name") == "title"
     ]
-    assert titles == ["Segment", "Fine-tune"]
+    assert titles == ["Segment", "Fine-tune", "Models"]

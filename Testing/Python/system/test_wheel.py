@@ -33,6 +33,7 @@ def test_wheel_holds_the_package_alone(wheel: Path) -> None:
     }
     assert sources <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert "neosegdino/licence_texts/dinov3-license.md" in names
 
 
 def test_bundle_of_the_wheel_is_found_and_whole(wheel: Path, environment: dict[str, str], tmp_path: Path) -> None:
