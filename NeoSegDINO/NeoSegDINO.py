@@ -121,7 +121,9 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setup(self) -> None:
         """Build the panel (when the module is first opened)."""
-        from NeoSegDINOLib.finetune_tab import FinetuneTab  # the tabs are no work for Slicer's start
+        from NeoSegDINOLib.device_line import DeviceLine  # the panel's parts are no work for Slicer's start
+        from NeoSegDINOLib.finetune_tab import FinetuneTab
+        from NeoSegDINOLib.first_run import FirstRun
         from NeoSegDINOLib.segment_tab import SegmentTab
 
         ScriptedLoadableModuleWidget.setup(self)
@@ -132,6 +134,8 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = NeoSegDINOLogic()
         self.segmentTab = SegmentTab(self.ui, self.logic)
         self.finetuneTab = FinetuneTab(self.ui, self.onModelInstalled)
+        self.firstRun = FirstRun(self.ui, self.onPackagesInstalled, self.onModelInstalled)
+        self.deviceLine = DeviceLine(self.ui)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
@@ -141,14 +145,17 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def cleanup(self) -> None:
         """End a running segmentation and let go of the scene (when the panel is destroyed); fine-tuning goes on."""
+        self.firstRun.close()
+        self.deviceLine.close()
         self.segmentTab.close()
         self.finetuneTab.close()
         self.setParameterNode(None)
         self.removeObservers()
 
     def enter(self) -> None:
-        """Follow the parameter node (when the user opens the module)."""
+        """Follow the parameter node, and look what is missing (when the user opens the module)."""
         self.initializeParameterNode()
+        self.firstRun.update()
 
     def exit(self) -> None:
         """Follow the parameter node no longer (when the user opens another module); a job goes on."""
@@ -188,6 +195,11 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Show what has changed."""
         self.segmentTab.update()
         self.finetuneTab.update()
+
+    def onPackagesInstalled(self) -> None:
+        """Show the models once the packages that read them have come."""
+        self.segmentTab.show_bundles()
+        self.onParametersModified()
 
     def onModelInstalled(self, name: str) -> None:
         """Choose a fine-tuned model for segmenting, and show that tab."""

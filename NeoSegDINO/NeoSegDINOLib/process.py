@@ -13,9 +13,14 @@ PACKAGE_PARENT = Path(__file__).resolve().parent.parent
 """Folder that holds the package ``neosegdino``."""
 
 
+def python_program() -> str:
+    """Slicer's Python; outside Slicer this very interpreter."""
+    return shutil.which("PythonSlicer") or sys.executable
+
+
 def worker_program() -> list[str]:
-    """Start of the worker's command line: Slicer's Python (this very interpreter outside Slicer) and the package."""
-    return [shutil.which("PythonSlicer") or sys.executable, "-m", "neosegdino"]
+    """Start of the worker's command line: Python and the package."""
+    return [python_program(), "-m", "neosegdino"]
 
 
 def worker_command(arguments: list[str]) -> list[str]:
