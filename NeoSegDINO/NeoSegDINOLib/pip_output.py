@@ -44,10 +44,8 @@ class PipOutput:
         if found := _COLLECTING.fullmatch(line):
             self.text = _("Looking for {name}").format(name=found[1])
         elif found := _DOWNLOADING.fullmatch(line):
-            file = found[1].rpartition("/")[2].removesuffix(".metadata")
-            self.text = (
-                _("Downloading {file} {size}").format(file=file, size=f"({found[2]})" if found[2] else "").strip()
-            )
+            size = f"({found[2]})" if found[2] else ""
+            self.text = _("Downloading {what} {size}").format(what=_package(found[1]), size=size).strip()
         elif line.strip().startswith(_WRITING):
             self.writing = True
             self.text = _("Writing the packages into Slicer's Python \u2026")
@@ -65,3 +63,9 @@ class PipOutput:
     def log(self) -> str:
         """Return all that pip has said."""
         return "\n".join(self._lines)
+
+
+def _package(url: str) -> str:
+    """Name and version in a wheel's file name; another file's name as it is."""
+    file = url.rpartition("/")[2].removesuffix(".metadata")
+    return " ".join(file.split("-")[:2]) if file.endswith(".whl") else file
