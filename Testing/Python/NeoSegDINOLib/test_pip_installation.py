@@ -106,7 +106,10 @@ def test_without_network_the_error_says_so(slicer_scene, site, monkeypatch):
 
 def test_pips_lines_in_words():
     output = PipOutput()
-    for line in ("Collecting nibabel<6,>=5.2 (from -r x)", "  Downloading a/nibabel-5.4.2-py3-none-any.whl.metadata (9 kB)"):
+    for line in (
+        "Collecting nibabel<6,>=5.2 (from -r x)",
+        "  Downloading a/nibabel-5.4.2-py3-none-any.whl.metadata (9 kB)",
+    ):
         output.add(line)
     assert output.text == "Downloading nibabel 5.4.2 (9 kB)"
     output.add("Progress 512 of 2048")
