@@ -43,14 +43,20 @@ class NeoSegDINO(ScriptedLoadableModule):
         self.parent.dependencies = ["SampleData"]
         self.parent.contributors = ["The NeoSegDINO contributors"]
         self.parent.helpText = _(
-            "Finds the left and the right hippocampus in a newborn's brain MRI: choose the volume and click "
-            "<b>Segment Hippocampus</b>. For research use only, not a medical device. "
-            'See the <a href="{url}">documentation</a>.'
-        ).format(url=HOMEPAGE)
+            "<p>Finds the left and the right hippocampus in a newborn's brain MRI: choose the volume and click "
+            "<b>Segment Hippocampus</b>. For research use only, not a medical device.</p>"
+            '<p>Tutorials: <a href="{tutorials}/first-run.md">from the installation to the first result</a>, '
+            '<a href="{tutorials}/fine-tune.md">fine-tune on your own cases</a>. '
+            '<a href="{url}">Documentation</a>, <a href="{url}/issues">report a problem</a>.</p>'
+        ).format(url=HOMEPAGE, tutorials=f"{HOMEPAGE}/blob/main/Resources/Tutorials")
         self.parent.acknowledgementText = _(
-            "Method: a frozen 2D DINOv3 encoder read slice by slice in 3D windows, and a light 3D decoder "
-            "(arXiv 2602.23962). The starter model was trained by this project on synthetic images without any "
-            "patient image; its card names data and licences."
+            "<p>Method: a frozen 2D DINOv3 encoder read slice by slice in 3D windows, and a light 3D decoder "
+            '(Usman, Khan and Syed, <a href="https://arxiv.org/abs/2602.23962">arXiv 2602.23962</a>).</p>'
+            "<p>The starter model was trained by this project on synthetic images made from the label maps of "
+            '<a href="https://github.com/BBillot/SynthSeg">SynthSeg</a> (Billot et al., Apache-2.0), without any '
+            "patient image; it does not hold Meta's weights. Its card names data and licences.</p>"
+            "<p>Code and shipped weights: Apache-2.0. Built on PyTorch, timm, NiBabel, SciPy, safetensors and MONAI, "
+            "and on 3D Slicer.</p>"
         )
         slicer.app.connect("startupCompleted()", register_sample_data)
 

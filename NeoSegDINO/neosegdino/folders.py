@@ -14,8 +14,9 @@ from pathlib import Path
 from neosegdino.errors import OutputError
 
 _PREFIX = ".neosegdino"
-_HOST = re.sub(r"[^A-Za-z0-9]+", "", socket.gethostname())[:32] or "host"
-_NAME = re.compile(rf"{re.escape(_PREFIX)}-{_HOST}-(\d+)-[0-9a-f]{{16}}")
+HOST = re.sub(r"[^A-Za-z0-9]+", "", socket.gethostname())[:32] or "host"
+"""This computer, in the names of temporary folders: a shared folder may hold those of another one."""
+_NAME = re.compile(rf"{re.escape(_PREFIX)}-{HOST}-(\d+)-[0-9a-f]{{16}}")
 
 
 def user_folder() -> Path:
@@ -35,7 +36,7 @@ def private_folder(parent: Path) -> Iterator[Path]:
     OutputError
         The folder cannot be made.
     """
-    folder = parent / f"{_PREFIX}-{_HOST}-{os.getpid()}-{secrets.token_hex(8)}"
+    folder = parent / f"{_PREFIX}-{HOST}-{os.getpid()}-{secrets.token_hex(8)}"
     try:
         parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700)
@@ -70,7 +71,7 @@ def move_into_place(new: Path, target: Path) -> None:
     OutputError
         A rename failed; `target` is then as it was.
     """
-    old = target.with_name(f"{_PREFIX}-{_HOST}-{os.getpid()}-{secrets.token_hex(8)}")
+    old = target.with_name(f"{_PREFIX}-{HOST}-{os.getpid()}-{secrets.token_hex(8)}")
     replaced = target.exists()
     try:
         if replaced:
