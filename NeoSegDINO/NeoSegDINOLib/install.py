@@ -95,7 +95,7 @@ def start_installation(missing: Sequence[Requirement], *, ask: bool = True) -> P
     DependencyError
         If the user declines, the PyTorch extension is missing or fails, or an installation is at work already.
     """
-    if PipInstallation.current is not None:
+    if PipInstallation.current is not None or _slicers_pip_works():
         raise DependencyError(_("Python packages are being installed."), _("Wait for it or cancel it."))
     _require_allowed(missing, ask)
     torch = [requirement for requirement in missing if requirement in TORCH]
@@ -157,6 +157,15 @@ def _require_allowed(missing: Sequence[Requirement], ask: bool) -> None:
             _("Nothing was installed. These Python packages are still missing: {names}.").format(names=names),
             _("Click again and agree to install them."),
         )
+
+
+def _slicers_pip_works() -> bool:
+    """Whether Slicer, for another extension, is installing packages."""
+    try:
+        from slicer.packaging import isPipInstallInProgress
+    except ModuleNotFoundError:  # Slicer 5.10 installs nothing beside other work
+        return False
+    return bool(isPipInstallInProgress())
 
 
 def _consent(missing: Sequence[Requirement]) -> bool:

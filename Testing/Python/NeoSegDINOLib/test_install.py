@@ -3,10 +3,12 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import re
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+import slicer
 from neosegdino.errors import DependencyError
 from NeoSegDINOLib import install
 from NeoSegDINOLib.pip_installation import PipInstallation
@@ -100,6 +102,22 @@ def test_pips_failure_is_told(slicer_scene, missing):
     with pytest.raises(DependencyError, match="failed: No matching distribution found for nibabel"):
         install.ensure_packages()
     assert PipInstallation.current is None
+
+
+def test_while_another_extension_installs_nothing_is_started(slicer_scene, missing, monkeypatch):
+    calls = missing("nibabel")
+    monkeypatch.setattr(slicer.packaging, "isPipInstallInProgress", lambda: True)
+    with pytest.raises(DependencyError, match="are being installed"):
+        install.ensure_packages()
+    assert calls() == []
+
+
+def test_slicer_5_10_has_no_packaging(slicer_scene, missing, monkeypatch):
+    calls = missing("nibabel")
+    monkeypatch.setitem(sys.modules, "slicer.packaging", None)
+    slicer_scene.dialogs.answer("Ok")
+    install.ensure_packages()
+    assert len(calls()) == 1
 
 
 def test_testing_mode_changes_nothing(slicer_scene, missing):

@@ -80,6 +80,7 @@ def test_what_is_held_is_not_changed_and_pip_says_why(slicer_scene, site, wheels
 
 
 def test_cancelled_in_mid_download_leaves_the_environment_as_it_was(slicer_scene, site, wheels, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psutil", None)  # as before the first installation
     make_wheel(wheels, "neo_slow", "1.0")
     before = contents(site)
     with index(wheels, stalls=True) as url:
