@@ -14,7 +14,7 @@ SIZE = 4_000_000
 
 
 def make_wheel(folder: Path, name: str, version: str, requires: tuple[str, ...] = ()) -> Path:
-    """Write a wheel with one module of incompressible size into a folder."""
+    """Write a wheel with one module and a payload into a folder."""
     info = f"{name}-{version}.dist-info"
     needs = "".join(f"Requires-Dist: {requirement}\n" for requirement in requires)
     files = {
