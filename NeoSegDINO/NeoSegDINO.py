@@ -43,14 +43,20 @@ class NeoSegDINO(ScriptedLoadableModule):
         self.parent.dependencies = ["SampleData"]
         self.parent.contributors = ["The NeoSegDINO contributors"]
         self.parent.helpText = _(
-            "Finds the left and the right hippocampus in a newborn's brain MRI: choose the volume and click "
-            "<b>Segment Hippocampus</b>. For research use only, not a medical device. "
-            'See the <a href="{url}">documentation</a>.'
-        ).format(url=HOMEPAGE)
+            "<p>Finds the left and the right hippocampus in a newborn's brain MRI: choose the volume and click "
+            "<b>Segment Hippocampus</b>. For research use only, not a medical device.</p>"
+            '<p>Tutorials: <a href="{tutorials}/first-run.md">from the installation to the first result</a>, '
+            '<a href="{tutorials}/fine-tune.md">fine-tune on your own cases</a>. '
+            '<a href="{url}">Documentation</a>, <a href="{url}/issues">report a problem</a>.</p>'
+        ).format(url=HOMEPAGE, tutorials=f"{HOMEPAGE}/blob/main/Resources/Tutorials")
         self.parent.acknowledgementText = _(
-            "Method: a frozen 2D DINOv3 encoder read slice by slice in 3D windows, and a light 3D decoder "
-            "(arXiv 2602.23962). The starter model was trained by this project on synthetic images without any "
-            "patient image; its card names data and licences."
+            "<p>Method: a frozen 2D DINOv3 encoder read slice by slice in 3D windows, and a light 3D decoder "
+            '(Usman, Khan and Syed, <a href="https://arxiv.org/abs/2602.23962">arXiv 2602.23962</a>).</p>'
+            "<p>The starter model was trained by this project on synthetic images made from the label maps of "
+            '<a href="https://github.com/BBillot/SynthSeg">SynthSeg</a> (Billot et al., Apache-2.0), without any '
+            "patient image; it does not hold Meta's weights. Its card names data and licences.</p>"
+            "<p>Code and shipped weights: Apache-2.0. Built on PyTorch, timm, NiBabel, SciPy, safetensors and MONAI, "
+            "and on 3D Slicer.</p>"
         )
         slicer.app.connect("startupCompleted()", register_sample_data)
 
@@ -121,7 +127,9 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setup(self) -> None:
         """Build the panel (when the module is first opened)."""
-        from NeoSegDINOLib.finetune_tab import FinetuneTab  # the tabs are no work for Slicer's start
+        from NeoSegDINOLib.device_line import DeviceLine  # the panel's parts are no work for Slicer's start
+        from NeoSegDINOLib.finetune_tab import FinetuneTab
+        from NeoSegDINOLib.first_run import FirstRun
         from NeoSegDINOLib.models_tab import ModelsTab
         from NeoSegDINOLib.segment_tab import SegmentTab
 
@@ -134,6 +142,8 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.segmentTab = SegmentTab(self.ui, self.logic)
         self.finetuneTab = FinetuneTab(self.ui, self.onModelInstalled)
         self.modelsTab = ModelsTab(self.ui, self.onModelsChanged)
+        self.firstRun = FirstRun(self.ui, self.onPackagesInstalled, self.onModelInstalled)
+        self.deviceLine = DeviceLine(self.ui)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
@@ -143,6 +153,8 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def cleanup(self) -> None:
         """End a running segmentation and let go of the scene (when the panel is destroyed); fine-tuning goes on."""
+        self.firstRun.close()
+        self.deviceLine.close()
         self.segmentTab.close()
         self.finetuneTab.close()
         self.modelsTab.close()
@@ -150,8 +162,9 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.removeObservers()
 
     def enter(self) -> None:
-        """Follow the parameter node (when the user opens the module)."""
+        """Follow the parameter node, and look what is missing (when the user opens the module)."""
         self.initializeParameterNode()
+        self.firstRun.update()
 
     def exit(self) -> None:
         """Follow the parameter node no longer (when the user opens another module); a job goes on."""
@@ -191,6 +204,11 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Show what has changed."""
         self.segmentTab.update()
         self.finetuneTab.update()
+
+    def onPackagesInstalled(self) -> None:
+        """Show the models once the packages that read them have come."""
+        self.segmentTab.show_bundles()
+        self.onParametersModified()
 
     def onModelInstalled(self, name: str) -> None:
         """Choose a fine-tuned model for segmenting, and show that tab."""

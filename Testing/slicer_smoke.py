@@ -38,6 +38,16 @@ def follow(tab: Any) -> float:
     return longest
 
 
+def check_device_line(ui: Any) -> None:
+    """The worker says what computes, and the window lives meanwhile."""
+    ui.advancedCollapsibleButton.collapsed = False
+    start = time.monotonic()
+    while ui.deviceLineLabel.text.endswith("\u2026") and time.monotonic() - start < LONGEST_S:
+        slicer.app.processEvents()
+    expect(ui.deviceLineLabel.text.startswith("PyTorch"), f"the device: {ui.deviceLineLabel.text}")
+    ui.advancedCollapsibleButton.collapsed = True
+
+
 def main() -> None:
     """Walk the road."""
     import SampleData
@@ -47,6 +57,9 @@ def main() -> None:
     slicer.util.selectModule("NeoSegDINO")
     widget = slicer.modules.NeoSegDINOWidget
     expect(not widget.ui.segmentButton.enabled, "without a volume the button is disabled")
+    widget.firstRun.update()
+    expect(not widget.ui.firstRunFrame.visible, f"nothing is missing: {widget.ui.firstRunLabel.text or 'no message'}")
+    check_device_line(widget.ui)
 
     register_sample_data()
     volume = SampleData.downloadSample(SAMPLE_NAME)

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 import qt
 import slicer
 from neosegdino.errors import DependencyError, NeoSegDINOError, OutputError
+from slicer.i18n import tr as _
 
 T = TypeVar("T")
 POLL_EVERY_MS = 50
@@ -90,10 +91,17 @@ class Background(Generic[T]):
         except NeoSegDINOError as known:
             error = known
         except ImportError as missing:
-            error = DependencyError(f"A Python package does not load: {missing}.", "Restart Slicer and try again.")
+            error = DependencyError(
+                _("A Python package does not load: {error}.").format(error=missing), _("Restart Slicer and try again.")
+            )
         except OSError as refused:
-            error = OutputError(f"A file cannot be used: {refused}.", "Check the folder and the free space.")
+            error = OutputError(
+                _("A file cannot be used: {error}.").format(error=refused), _("Check the folder and the free space.")
+            )
         except Exception as unknown:
             logging.exception("NeoSegDINO: work in the background failed")
-            error = OutputError(f"Unexpected: {unknown!r}.", "Slicer's Python console says more; please report it.")
+            error = OutputError(
+                _("Unexpected: {error}.").format(error=repr(unknown)),
+                _("Slicer's Python console says more; please report it."),
+            )
         self._ends.put((result, error))

@@ -7,10 +7,10 @@ for torch), and whatever is installed already is held at its version, so that pi
 from __future__ import annotations
 
 import email
-import importlib
 import importlib.metadata
+import importlib.util
 import subprocess
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import slicer
@@ -18,10 +18,11 @@ from neosegdino.errors import DependencyError
 from packaging.requirements import Requirement
 from slicer.i18n import tr as _
 
+from NeoSegDINOLib.pip_installation import PipInstallation
+
 RESOURCES = Path(__file__).resolve().parent.parent / "Resources"
 REQUIREMENTS = RESOURCES / "requirements.txt"
 TRAINING_REQUIREMENTS = RESOURCES / "requirements-training.txt"
-REQUESTER = "NeoSegDINO"
 TORCH = (Requirement("torch>=2.4,<3"), Requirement("torchvision>=0.19,<1"))
 WITHOUT_DEPENDENCIES = ("timm", "monai")
 
@@ -32,13 +33,18 @@ def load_requirements(path: Path = REQUIREMENTS) -> list[Requirement]:
     return [Requirement(line) for line in lines if line]
 
 
-def is_satisfied(requirement: Requirement) -> bool:
-    """Whether a package is installed in a version that will do; does not import it."""
+def installed_version(name: str) -> str | None:
+    """Version of an installed package, None if there is none; does not import it."""
     try:
-        distribution = importlib.metadata.distribution(requirement.name)
+        return _version(importlib.metadata.distribution(name))
     except importlib.metadata.PackageNotFoundError:
-        return False
-    return _version(distribution) in requirement.specifier
+        return None
+
+
+def is_satisfied(requirement: Requirement) -> bool:
+    """Whether a package is installed in a version that will do."""
+    version = installed_version(requirement.name)
+    return version is not None and version in requirement.specifier
 
 
 def _version(distribution: importlib.metadata.Distribution) -> str:
@@ -53,8 +59,13 @@ def missing_packages(*, training: bool = False) -> list[Requirement]:
     return [requirement for requirement in (*TORCH, *load_requirements(), *more) if not is_satisfied(requirement)]
 
 
+def extension_available() -> bool:
+    """Whether the PyTorch extension is loaded; does not import it."""
+    return importlib.util.find_spec("PyTorchUtils") is not None
+
+
 def ensure_packages(ask: bool = True, *, training: bool = False) -> None:
-    """Install what is missing.
+    """Install what is missing, and wait for the end while the window stays alive.
 
     Parameters
     ----------
@@ -67,26 +78,44 @@ def ensure_packages(ask: bool = True, *, training: bool = False) -> None:
     ------
     DependencyError
         If the user declines, the PyTorch extension is missing, or an installation fails.
+    Cancelled
+        If the user cancels the installation.
     """
     missing = missing_packages(training=training)
-    if not missing:
-        return
-    names = ", ".join(requirement.name for requirement in missing)
-    if ask and slicer.app.testingEnabled():
-        raise DependencyError(
-            _("Python packages are missing: {names}.").format(names=names),
-            _("They are not installed in testing mode; start Slicer without --testing."),
-        )
-    if any(requirement in TORCH for requirement in missing):
-        _require_pytorch_extension()
-    if ask and not _consent(missing):
-        raise DependencyError(
-            _("Nothing was installed. These Python packages are still missing: {names}.").format(names=names),
-            _("Click again and agree to install them."),
-        )
-    _install(missing)
-    importlib.invalidate_caches()
-    left = ", ".join(str(requirement) for requirement in missing_packages(training=training))
+    if missing:
+        start_installation(missing, ask=ask).wait()
+        require_installed(missing)
+
+
+def start_installation(missing: Sequence[Requirement], *, ask: bool = True) -> PipInstallation:
+    """Ask for consent, let the PyTorch extension install torch, and start pip for the other packages.
+
+    Raises
+    ------
+    DependencyError
+        If the user declines, the PyTorch extension is missing or fails, or an installation is at work already.
+    """
+    if PipInstallation.current is not None or _slicers_pip_works():
+        raise DependencyError(_("Python packages are being installed."), _("Wait for it or cancel it."))
+    _require_allowed(missing, ask)
+    torch = [requirement for requirement in missing if requirement in TORCH]
+    if torch:
+        _install_torch()
+    others = [requirement for requirement in missing if requirement not in torch]
+    installation = PipInstallation(pip_calls(others), installed_versions(missing))
+    installation.start()
+    return installation
+
+
+def require_installed(wanted: Sequence[Requirement]) -> None:
+    """Say it if packages are missing after an installation that seemed to go well.
+
+    Raises
+    ------
+    DependencyError
+        They are.
+    """
+    left = ", ".join(str(requirement) for requirement in wanted if not is_satisfied(requirement))
     if left:
         raise DependencyError(
             _("These Python packages are still missing: {names}.").format(names=left),
@@ -94,41 +123,15 @@ def ensure_packages(ask: bool = True, *, training: bool = False) -> None:
         )
 
 
-def _consent(missing: list[Requirement]) -> bool:
-    return bool(
-        slicer.util.confirmOkCancelDisplay(
-            _(
-                "NeoSegDINO needs {count} Python packages that Slicer does not have yet. They are downloaded once, "
-                "which can take some minutes. Packages that Slicer has are not changed.\n\nInstall them now?"
-            ).format(count=len(missing)),
-            _("NeoSegDINO: install Python packages"),
-            detailedText="\n".join(str(requirement) for requirement in missing),
-        )
-    )
+def pip_calls(requirements: Sequence[Requirement]) -> list[list[str]]:
+    """Arguments of each call of ``pip install`` that brings these packages."""
+    alone = [str(requirement) for requirement in requirements if requirement.name in WITHOUT_DEPENDENCIES]
+    others = [str(requirement) for requirement in requirements if requirement.name not in WITHOUT_DEPENDENCIES]
+    calls = [others] if others else []
+    return [*calls, ["--no-deps", *alone]] if alone else calls
 
 
-def _install(missing: list[Requirement]) -> None:
-    torch = [requirement for requirement in missing if requirement in TORCH]
-    alone = [requirement for requirement in missing if requirement.name in WITHOUT_DEPENDENCIES]
-    others = [requirement for requirement in missing if requirement not in [*torch, *alone]]
-    try:
-        if torch:
-            _install_torch()
-        with tempfile.TemporaryDirectory(prefix="neosegdino-pip-") as folder:
-            held = Path(folder) / "constraints.txt"
-            held.write_text(installed_versions(missing), encoding="utf-8")
-            if others:
-                _pip_ensure(others, held)
-            if alone:
-                _pip_install(["--no-deps", *(str(requirement) for requirement in alone)], held)
-    except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
-        raise DependencyError(
-            _("Installing Python packages failed: {error}").format(error=error),
-            _("Check the network connection; Slicer's Python console holds pip's messages."),
-        ) from error
-
-
-def installed_versions(to_replace: list[Requirement]) -> str:
+def installed_versions(to_replace: Sequence[Requirement]) -> str:
     """Constraints for pip: each installed package at its version, but for those that have to be replaced."""
     replaced = {requirement.name.lower() for requirement in to_replace}
     versions = {
@@ -137,39 +140,83 @@ def installed_versions(to_replace: list[Requirement]) -> str:
     return "".join(f"{name}=={version}\n" for name, version in sorted(versions.items()) if name.lower() not in replaced)
 
 
-def _pip_ensure(requirements: list[Requirement], constraints: Path) -> None:
-    try:
-        from slicer.packaging import pip_ensure
-    except ModuleNotFoundError:  # Slicer 5.10
-        _pip_install([str(requirement) for requirement in requirements], constraints)
-        return
-    # The user has agreed to the whole list already.
-    pip_ensure(requirements, constraints=constraints, requester=REQUESTER, prompt_install=False, skip_in_testing=False)
-
-
-def _pip_install(arguments: list[str], constraints: Path) -> None:
-    slicer.util.pip_install([*arguments, "--constraint", str(constraints)])
-
-
-def _require_pytorch_extension() -> None:
-    try:
-        import PyTorchUtils  # noqa: F401
-    except ModuleNotFoundError as error:
+def _require_allowed(missing: Sequence[Requirement], ask: bool) -> None:
+    names = ", ".join(requirement.name for requirement in missing)
+    if ask and slicer.app.testingEnabled():
+        raise DependencyError(
+            _("Python packages are missing: {names}.").format(names=names),
+            _("They are not installed in testing mode; start Slicer without --testing."),
+        )
+    if any(requirement in TORCH for requirement in missing) and not extension_available():
         raise DependencyError(
             _("Slicer's extension 'PyTorch' is not installed."),
             _("Install it in the Extensions Manager (category Utilities), restart Slicer, and click again."),
-        ) from error
+        )
+    if ask and not _consent(missing):
+        raise DependencyError(
+            _("Nothing was installed. These Python packages are still missing: {names}.").format(names=names),
+            _("Click again and agree to install them."),
+        )
+
+
+def _slicers_pip_works() -> bool:
+    """Whether Slicer, for another extension, is installing packages."""
+    try:
+        from slicer.packaging import isPipInstallInProgress
+    except ModuleNotFoundError:  # Slicer 5.10 installs nothing beside other work
+        return False
+    return bool(isPipInstallInProgress())
+
+
+def _consent(missing: Sequence[Requirement]) -> bool:
+    text = _(
+        "NeoSegDINO needs {count} Python packages that Slicer does not have yet. They are downloaded once, which can "
+        "take some minutes and be cancelled."
+    ).format(count=len(missing))
+    if any(requirement in TORCH for requirement in missing):
+        text += " " + _(
+            "PyTorch is among them: its extension downloads it, up to several gigabytes; that step cannot be "
+            "cancelled, and the window answers slowly meanwhile."
+        )
+    return bool(
+        slicer.util.confirmOkCancelDisplay(
+            text + "\n\n" + _replaced(missing) + " " + _("Install them now?"),
+            _("NeoSegDINO: install Python packages"),
+            detailedText="\n".join(str(requirement) for requirement in missing),
+        )
+    )
+
+
+def _replaced(missing: Sequence[Requirement]) -> str:
+    """Say which packages that Slicer has are replaced, as their version does not fit."""
+    found = [(requirement.name, installed_version(requirement.name)) for requirement in missing]
+    names = ", ".join(f"{name} {version}" for name, version in found if version is not None)
+    if not names:
+        return _("Packages that Slicer has are not changed.")
+    return _("These do not fit and are replaced by another version: {names}. No other package is changed.").format(
+        names=names
+    )
 
 
 def _install_torch() -> None:
+    """Let the PyTorch extension install what fits this computer; that imports torch, in this process."""
     import PyTorchUtils
 
-    torch, _torchvision = TORCH
-    if is_satisfied(torch) or not PyTorchUtils.PyTorchUtilsLogic.torchInstalled():
-        logic = PyTorchUtils.PyTorchUtilsLogic()
-        logic.installTorch(askConfirmation=False, torchVersionRequirement=str(torch.specifier))
-        return
-    raise DependencyError(
-        _("The installed PyTorch does not fit; needed is {requirement}.").format(requirement=torch),
-        _("Uninstall it in the module 'PyTorch Utils', restart Slicer, and click again."),
-    )
+    torch, torchvision = TORCH
+    logic = PyTorchUtils.PyTorchUtilsLogic()
+    if not is_satisfied(torch) and logic.torchInstalled():
+        raise DependencyError(
+            _("The installed PyTorch does not fit; needed is {requirement}.").format(requirement=torch),
+            _("Uninstall it in the module 'PyTorch Utils', restart Slicer, and click again."),
+        )
+    try:
+        logic.installTorch(
+            askConfirmation=False,
+            torchVersionRequirement=str(torch.specifier),
+            torchvisionVersionRequirement=str(torchvision.specifier),
+        )
+    except (RuntimeError, OSError, ImportError, subprocess.CalledProcessError) as error:
+        raise DependencyError(
+            _("The extension 'PyTorch' could not install PyTorch: {error}").format(error=error),
+            _("Check the network connection; Slicer's Python console says more."),
+        ) from error

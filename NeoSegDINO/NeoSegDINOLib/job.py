@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neosegdino.errors import Cancelled, DependencyError, NeoSegDINOError, OutputError
+from slicer.i18n import tr as _
 
 from NeoSegDINOLib.job_folder import file_stem, make_job_folder
 from NeoSegDINOLib.job_log import JobLog
@@ -97,7 +98,9 @@ class Job:
         except queue.Empty:
             if alive:
                 return None
-        return OutputError("The job ended unexpectedly.", "Copy the log, see Slicer's Python console, and report both.")
+        return OutputError(
+            _("The job ended unexpectedly."), _("Copy the log, see Slicer's Python console, and report both.")
+        )
 
     def cancel(self) -> None:
         """End the worker and all its processes at once; the thread then removes the temporary folder."""
@@ -120,12 +123,13 @@ class Job:
             last = error
         except ImportError as error:
             last = DependencyError(
-                f"A Python package does not load: {error}.", "Restart Slicer; if that does not help, copy the log."
+                _("A Python package does not load: {error}.").format(error=error),
+                _("Restart Slicer; if that does not help, copy the log."),
             )
         except OSError as error:
             last = OutputError(
-                f"The job's temporary folder cannot be used: {error}.",
-                "Free some disk space, or choose another temporary folder in Slicer's settings.",
+                _("The job's temporary folder cannot be used: {error}.").format(error=error),
+                _("Free some disk space, or choose another temporary folder in Slicer's settings."),
             )
         if isinstance(last, NeoSegDINOError):
             self.log.add(f"error: {last}")
@@ -152,7 +156,7 @@ class Job:
         messages = WorkerMessages()
         with self._lock:
             if self._cancelled:
-                raise Cancelled("Cancelled.")
+                raise Cancelled(_("Cancelled."))
             self._process = process = start_worker(arguments, folder, errors)
         with process:
             for line in process.stdout or ():
@@ -165,7 +169,7 @@ class Job:
 
     def _require_not_cancelled(self) -> None:
         if self._cancelled:
-            raise Cancelled("Cancelled.")
+            raise Cancelled(_("Cancelled."))
 
     def _read_result(self, output: dict[str, Any]) -> JobResult:
         import json
@@ -176,7 +180,7 @@ class Job:
 
         labels = np.asarray(nib.load(output["labels"]).dataobj).astype(np.uint8)
         if labels.shape != self._request.image.data.shape:
-            raise OutputError("The worker's labels are not on the input's grid.", "Copy the log and report it.")
+            raise OutputError(_("The worker's labels are not on the input's grid."), _("Copy the log and report it."))
         report = json.loads(Path(output["report"]).read_text(encoding="utf-8"))
         report["input"]["source"] = self._request.image.name
         bundle = find_bundle(self._request.bundle or None, verify=False)

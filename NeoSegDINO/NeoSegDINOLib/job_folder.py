@@ -8,14 +8,16 @@ import shutil
 import tempfile
 from pathlib import Path
 
-PREFIX = "neosegdino-job-"
+from neosegdino.folders import HOST
+
+PREFIX = f"neosegdino-job-{HOST}-"
 LONGEST_STEM = 60
 
 
 def make_job_folder() -> tempfile.TemporaryDirectory[str]:
-    """Make a folder that only this user can read; its name tells the process that owns it.
+    """Make a folder that only this user can read; its name tells the computer and the process that own it.
 
-    The folders of processes that were killed before they could tidy up are removed first.
+    The folders of this computer's processes that were killed before they could tidy up are removed first.
     """
     _remove_orphans(Path(tempfile.gettempdir()))
     # A file that a dying process still holds (Windows) must not turn a cancelled job into an error.

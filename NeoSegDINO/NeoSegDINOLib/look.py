@@ -102,7 +102,7 @@ def read_look(files: RunFolder) -> LookImages:
 
     image, labels = load_volume(files.look_image), load_volume(files.look_labels, flat=True)
     if problem := grid_problem(image, labels):
-        raise CaseError(f"The look at a validation case: {problem}.")
+        raise CaseError(_("The look at a validation case: {problem}.").format(problem=problem))
     classes = find_bundle(files.read_plan().bundle_folder, verify=False).spec.classes
     voxels = np.asarray(image.data)
     return LookImages(voxels, image.affine, label_boxes(np.asarray(labels.data).astype(np.uint8), classes))

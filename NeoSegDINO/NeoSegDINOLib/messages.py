@@ -8,6 +8,7 @@ from typing import Any
 
 import neosegdino.errors as table
 from neosegdino.errors import NeoSegDINOError, OutputError
+from slicer.i18n import tr as _
 
 from NeoSegDINOLib.job_log import JobLog
 
@@ -57,16 +58,18 @@ class WorkerMessages:
             raise _error_class(self._error["kind"])(message, remedy)
         if self.exit_code in KILLED:
             raise OutputError(
-                "The worker process was killed, most likely because memory ran out.",
-                "Close other programs or crop the volume, then try again.",
+                _("The worker process was killed, most likely because memory ran out."),
+                _("Close other programs or crop the volume, then try again."),
             )
         if self.exit_code != 0:
             raise OutputError(
-                f"The worker process died with exit code {self.exit_code}: {log.last_error_line()}",
-                "Copy the log and report it; if the graphics card is at fault, choose the processor as device.",
+                _("The worker process died with exit code {code}: {error}").format(
+                    code=self.exit_code, error=log.last_error_line()
+                ),
+                _("Copy the log and report it; if the graphics card is at fault, choose the processor as device."),
             )
         if self._output is None:
-            raise OutputError("The worker process ended without a result.", "Copy the log and report it.")
+            raise OutputError(_("The worker process ended without a result."), _("Copy the log and report it."))
         return self._output
 
 

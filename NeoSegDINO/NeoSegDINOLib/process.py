@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,14 @@ PACKAGE_PARENT = Path(__file__).resolve().parent.parent
 """Folder that holds the package ``neosegdino``."""
 
 
+def python_program() -> str:
+    """Slicer's Python; outside Slicer this very interpreter."""
+    return shutil.which("PythonSlicer") or sys.executable
+
+
 def worker_program() -> list[str]:
-    """Start of the worker's command line: Slicer's Python (this very interpreter outside Slicer) and the package."""
-    return [shutil.which("PythonSlicer") or sys.executable, "-m", "neosegdino"]
+    """Start of the worker's command line: Python and the package."""
+    return [python_program(), "-m", "neosegdino"]
 
 
 def worker_command(arguments: list[str]) -> list[str]:
@@ -56,8 +62,11 @@ def end_tree(process: subprocess.Popen[Any]) -> None:
 
 def kill_tree(pid: int) -> None:
     """Kill a process, by its number, and all that it started; does not wait for their end."""
-    import psutil
-
+    try:
+        import psutil
+    except ModuleNotFoundError:  # the first installation, which may be cancelled, only brings it
+        _kill_tree_plainly(pid)
+        return
     try:
         root = psutil.Process(pid)
         root.suspend()  # so that it starts nothing new while its children are listed
@@ -68,6 +77,24 @@ def kill_tree(pid: int) -> None:
         try:
             member.kill()
         except psutil.NoSuchProcess:
+            continue
+
+
+def _kill_tree_plainly(pid: int) -> None:
+    """Kill a process and all that it started with what every system has."""
+    if os.name == "nt":
+        command = ["taskkill", "/PID", str(pid), "/T", "/F"]
+        subprocess.run(command, capture_output=True, check=False, creationflags=subprocess.CREATE_NO_WINDOW)
+        return
+    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    pairs = [tuple(map(int, line.split())) for line in listing.splitlines()]
+    tree = [pid]
+    for member in tree:  # which grows meanwhile
+        tree += [child for child, parent in pairs if parent == member]
+    for member in tree:
+        try:
+            os.kill(member, signal.SIGKILL)
+        except ProcessLookupError:
             continue
 
 

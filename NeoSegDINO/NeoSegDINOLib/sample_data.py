@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 RESOURCES = Path(__file__).resolve().parent.parent / "Resources"
 SAMPLE_NAME = "SyntheticNewborn"
 SAMPLE_FILE = RESOURCES / "SampleData" / "SyntheticNewborn-T2w.nii.gz"
-THUMBNAIL = RESOURCES / "Icons" / "NeoSegDINO.png"
+THUMBNAIL = RESOURCES / "Icons" / "SyntheticNewborn-T2w.png"
 
 
 def register_sample_data() -> None:

@@ -6,6 +6,7 @@ import re
 
 import neosegdino.errors as table
 from neosegdino.errors import NeoSegDINOError, TrainingError
+from slicer.i18n import tr as _
 
 _ERROR = re.compile(r"^Error: (.+)$", re.MULTILINE)
 _REMEDY = re.compile(r"^\s+Remedy: (.+)$", re.MULTILINE)
@@ -28,8 +29,8 @@ def told_error(text: str, exit_code: int) -> NeoSegDINOError:
     lines = text.strip().splitlines()
     last = lines[-1].strip() if lines else "it left no message"
     return TrainingError(
-        f"The worker process died with exit code {exit_code}: {last}",
-        "Copy the log and report it; if the graphics card is at fault, choose the processor as device.",
+        _("The worker process died with exit code {code}: {error}").format(code=exit_code, error=last),
+        _("Copy the log and report it; if the graphics card is at fault, choose the processor as device."),
     )
 
 

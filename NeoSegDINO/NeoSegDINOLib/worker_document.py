@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neosegdino.errors import Cancelled, OutputError
+from slicer.i18n import tr as _
 
 from NeoSegDINOLib.process import end_tree, start_worker
 from NeoSegDINOLib.told_error import told_error
@@ -60,7 +61,7 @@ class WorkerDocument:
 
     def _require_not_cancelled(self) -> None:
         if self._cancelled:
-            raise Cancelled("Cancelled.")
+            raise Cancelled(_("Cancelled."))
 
 
 def _document(text: str, said: str, exit_code: int) -> dict[str, Any]:
@@ -70,7 +71,7 @@ def _document(text: str, said: str, exit_code: int) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         if exit_code != 0:
             raise told_error(said, exit_code) from error
-        raise OutputError("The worker process ended without a result.", "Copy the log and report it.") from error
+        raise OutputError(_("The worker process ended without a result."), _("Copy the log and report it.")) from error
     if not isinstance(document, dict):
-        raise OutputError("The worker's result is no JSON object.", "Please report it.")
+        raise OutputError(_("The worker's result is no JSON object."), _("Please report it."))
     return document

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,13 +59,24 @@ def resolve(name: str = "auto") -> DeviceChoice:
         if problem := probe(device):
             raise DeviceError(f"The device {name} cannot be used: {problem}.", "Choose --device auto or cpu.")
         return DeviceChoice(device, line(device))
-    notes: list[str] = []
+    notes = _unreachable()
     for candidate in _accelerators():
         if not (problem := probe(candidate)):
             return DeviceChoice(candidate, line(candidate), tuple(notes))
         notes.append(f"The device {candidate} is there but cannot be used ({problem}); the CPU computes instead.")
     cpu = torch.device("cpu")
     return DeviceChoice(cpu, line(cpu), tuple(notes))
+
+
+def _unreachable() -> list[str]:
+    """Say why a card that is there cannot be reached, such as a driver that is too old; torch only warns of it."""
+    import torch
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        torch.cuda.is_available()
+    reasons = [str(warning.message).strip().split("\n")[0].rstrip(".") for warning in said]
+    return [f"PyTorch cannot reach a graphics card ({reason}); the CPU computes instead." for reason in reasons]
 
 
 def _accelerators() -> list[torch.device]:

@@ -16,8 +16,13 @@ SCHEMA = "neosegdino-doctor/1"
 _IMPORTS = ("torch", "numpy", "scipy", "nibabel", "safetensors", "PIL", "tqdm")
 
 
-def examine() -> dict[str, Any]:
+def examine(device: str = "auto") -> dict[str, Any]:
     """Examine this machine.
+
+    Parameters
+    ----------
+    device : str, optional
+        Device to try, by the names of `neosegdino.device.resolve`.
 
     Returns
     -------
@@ -41,7 +46,7 @@ def examine() -> dict[str, Any]:
         "system": platform.platform(),
         "versions": report.versions(),
         "torchvision": _torchvision(),
-        "device": _attempt(problems, _device) if torch_loads else None,
+        "device": _attempt(problems, lambda: _device(device)) if torch_loads else None,
         "memory_bytes": _memory(),
         "bundles": bundles,
         "problems": [
@@ -111,10 +116,10 @@ def _torchvision() -> str:
     return "loads" if extension._has_ops() else "loads without its compiled part, which is not needed"
 
 
-def _device() -> dict[str, Any]:
+def _device(name: str) -> dict[str, Any]:
     from neosegdino.device import describe, resolve
 
-    choice = resolve("auto")
+    choice = resolve(name)
     return describe(choice) | {"notes": list(choice.notes)}
 
 

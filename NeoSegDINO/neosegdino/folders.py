@@ -14,8 +14,9 @@ from pathlib import Path
 from neosegdino.errors import OutputError
 
 _PREFIX = ".neosegdino"
-_HOST = re.sub(r"[^A-Za-z0-9]+", "", socket.gethostname())[:32] or "host"
-_NAME = re.compile(rf"{re.escape(_PREFIX)}-{_HOST}-(\d+)-[0-9a-f]{{16}}(?:\+(.+))?")
+HOST = re.sub(r"[^A-Za-z0-9]+", "", socket.gethostname())[:32] or "host"
+"""This computer, in the names of temporary folders: a shared folder may hold those of another one."""
+_NAME = re.compile(rf"{re.escape(_PREFIX)}-{HOST}-(\d+)-[0-9a-f]{{16}}(?:\+(.+))?")
 """Host, process, and for a folder that was being replaced its own name."""
 
 
@@ -111,7 +112,7 @@ def discard(folder: Path) -> None:
 
 
 def _temporary_name() -> str:
-    return f"{_PREFIX}-{_HOST}-{os.getpid()}-{secrets.token_hex(8)}"
+    return f"{_PREFIX}-{HOST}-{os.getpid()}-{secrets.token_hex(8)}"
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:

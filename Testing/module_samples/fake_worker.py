@@ -134,6 +134,17 @@ def slow() -> None:
     result()
 
 
+def waits() -> None:
+    """Say that the work has begun, and do it once the file of ``FAKE_WORKER_GO`` is there; end with the parent."""
+    progress(0.2, "segment")
+    parent = os.getppid()
+    while not Path(os.environ["FAKE_WORKER_GO"]).exists():
+        if os.getppid() != parent:
+            sys.exit(1)
+        time.sleep(0.02)
+    result()
+
+
 def wrong_grid() -> None:
     """Hand over labels of another shape."""
     import nibabel as nib
@@ -146,5 +157,13 @@ def wrong_grid() -> None:
     say(event="result", output={"labels": str(out / "labels.nii.gz"), "report": str(out / "report.json")})
 
 
-if __name__ == "__main__":
+def doctor() -> None:
+    """Say what computes."""
+    device = {"torch": "0.0", "cuda": None, "line": "CPU, 1 thread, 1.0 GiB free", "notes": []}
+    print(json.dumps({"device": device, "problems": []}))
+
+
+if __name__ == "__main__" and sys.argv[1] == "doctor":
+    doctor()
+elif __name__ == "__main__":
     globals()[os.environ["FAKE_WORKER"]]()

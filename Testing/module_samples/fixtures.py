@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from neosegdino.bundle_store import DEFAULT
-from NeoSegDINOLib import detached, job_folder, process, remembered_run
+from NeoSegDINOLib import detached, install, job_folder, pip_installation, process, readiness, remembered_run
 
 from module_samples import fake_worker as fake_worker_script
 from module_samples.bundle import write_description
@@ -93,6 +93,39 @@ def fake_finetune(models: Path, runs: None, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(process, "worker_program", lambda: [sys.executable, str(FAKE_FINETUNE)])
 
     return use
+
+
+FAKE_PIP = Path(__file__).with_name("fake_pip.py")
+
+
+@pytest.fixture
+def fake_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Replace Slicer's Python, for pip, by one that ends as the given word says; returns the file of its calls."""
+    calls = tmp_path / "pip.jsonl"
+    program = tmp_path / "PythonSlicer"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{FAKE_PIP}" "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+
+    def use(how: str) -> Path:
+        monkeypatch.setenv("FAKE_PIP", how)
+        monkeypatch.setenv("FAKE_PIP_CALLS", str(calls))
+        monkeypatch.setattr(pip_installation, "python_program", lambda: str(program))
+        return calls
+
+    return use
+
+
+@pytest.fixture
+def lacking(monkeypatch: pytest.MonkeyPatch) -> Callable[..., set[str]]:
+    """Pretend that packages are missing; returns the set of their names, which a test may empty."""
+
+    def pretend(*names: str) -> set[str]:
+        gone, real = set(names), install.installed_version
+        monkeypatch.setattr(install, "installed_version", lambda name: None if name in gone else real(name))
+        monkeypatch.setattr(readiness, "installed_version", install.installed_version)
+        return gone
+
+    return pretend
 
 
 def nothing_left(pids: Path, jobs: Path) -> bool:

@@ -60,13 +60,36 @@ class qSlicerModuleManager(wrap(QtCore.QObject)):  # type: ignore[misc]
 
 
 class ExtensionsManagerModel:
-    """Which extensions are installed (none unless a test adds one)."""
+    """Which extensions are installed (none unless a test adds one); asks before it installs one, as Slicer does."""
 
     def __init__(self) -> None:
         self.installed: set[str] = set()
 
     def isExtensionInstalled(self, name: str) -> bool:
         return name in self.installed
+
+    def installExtensionFromServer(self, name: str, restart: bool = True, update: bool = False) -> bool:
+        """Pretend to install an extension, if the user agrees, and offer to restart."""
+        import slicer
+
+        if name in self.installed:
+            return True
+        if not _agreed("Install extension ?", f"Do you want to install '{name}' now?"):
+            return False
+        self.installed.add(name)
+        if restart and _agreed("Restart slicer ?", "Slicer must be restarted. Do you want to restart now ?"):
+            slicer.app.restart()
+        return True
+
+
+def _agreed(title: str, text: str) -> bool:
+    """Answer of a person; in testing mode Slicer asks nobody."""
+    import qt
+    import slicer
+
+    if slicer.app.testingEnabled():
+        return title.startswith("Install")
+    return bool(qt.QMessageBox.question(None, title, text) == qt.QMessageBox.Yes)
 
 
 def python_slicer(folder: Path) -> Path:
@@ -186,6 +209,11 @@ class qSlicerApplication(ApplicationBase):
 
     def resumeRender(self) -> None:
         self._pauses -= 1
+
+    def confirmRestart(self, reason: str = "") -> None:
+        """Ask whether to restart."""
+        if _agreed("Restart", reason or "Are you sure you want to restart?"):
+            self.restart()
 
     def restart(self) -> None:
         """A restart is only counted."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import importlib.util
 import sys
 import types
@@ -80,6 +81,7 @@ class PyTorchUtilsLogic:
 def install() -> None:
     """Make ``import PyTorchUtils`` work, as with the extension installed."""
     module: Any = types.ModuleType(MODULE)
+    module.__spec__ = importlib.machinery.ModuleSpec(MODULE, None)
     module.PyTorchUtilsLogic = PyTorchUtilsLogic
     sys.modules[MODULE] = module
 

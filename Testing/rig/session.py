@@ -93,6 +93,7 @@ class Session:
         self.process_events()
         self.dialogs.reset()
         self.app.setTesting(False)
+        self.app.extensionsManagerModel().installed.clear()
         pytorch_utils.reset()
         sample_data.reset()
         if not self.uses_slicer_source:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from neosegdino.spec import ClassSpec
 
 _SUFFIXES = (".nii.gz", ".nii")
+_LONGEST_NAME = 255
+"""Where the system does not tell."""
 
 
 @dataclass(frozen=True)
@@ -90,15 +92,27 @@ def check_place(planned: Sequence[Outputs], out: Path, *, overwrite: bool) -> No
     Raises
     ------
     OutputError
-        A result exists and may not be overwritten, or the folder cannot be written.
+        A result exists and may not be overwritten, or the folder cannot be written or not with such long names.
     """
+    nearest = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
+    _check_names(planned, nearest)
     existing = [path for outputs in planned for path in outputs.paths if path.exists()]
     if existing and not overwrite:
         more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
         raise OutputError(f"{existing[0]}{more} exist already.", "Add --overwrite, or choose another folder.")
-    nearest = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         raise OutputError(f"Cannot write to {out}: {nearest} is not a folder that you may write to.", "Choose another.")
+
+
+def _check_names(planned: Sequence[Outputs], place: Path) -> None:
+    longest = os.pathconf(place, "PC_NAME_MAX") if hasattr(os, "pathconf") else _LONGEST_NAME
+    for outputs in planned:
+        too_long = [path.name for path in outputs.paths if len(os.fsencode(path.name)) > longest]
+        if too_long:
+            raise OutputError(
+                f"Cannot write {too_long[0]}: the name is longer than {longest} bytes.",
+                f"Give {outputs.source.name} a shorter name.",
+            )
 
 
 def write(outputs: Outputs, result: Segmentation, report: dict[str, Any], classes: Sequence[ClassSpec]) -> None:

@@ -8,8 +8,10 @@ rig.boot()
 
 from module_samples.fixtures import (  # noqa: E402
     fake_finetune,  # noqa: F401
+    fake_pip,  # noqa: F401
     fake_worker,  # noqa: F401
     jobs,  # noqa: F401
+    lacking,  # noqa: F401
     models,  # noqa: F401
     real_worker,  # noqa: F401
     runs,  # noqa: F401

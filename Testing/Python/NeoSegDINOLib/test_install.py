@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import re
 import sys
 import tomllib
@@ -10,6 +11,7 @@ import pytest
 import slicer
 from neosegdino.errors import DependencyError
 from NeoSegDINOLib import install
+from NeoSegDINOLib.pip_installation import PipInstallation
 from packaging.requirements import Requirement
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -17,30 +19,20 @@ SLICERS_OWN = {"numpy", "simpleitk", "vtk", "torch", "torchvision"}
 
 
 @pytest.fixture
-def missing(monkeypatch):
-    """Pretend that packages are missing until pip has been called for them."""
+def missing(fake_pip, lacking, monkeypatch):
+    """Pretend that packages are missing, until pip has been called; returns a reader of pip's calls."""
 
-    def pretend(*names, after_pip=True):
-        gone = set(names)
-        real = install.is_satisfied
-        monkeypatch.setattr(install, "is_satisfied", lambda r: r.name not in gone and real(r))
+    def pretend(*names, how="works"):
+        calls = fake_pip(how)
+        gone = lacking(*names)
+        real = PipInstallation.wait
 
-        def pip(requirements, *_rest, **options):
-            calls.append((list(map(str, requirements)), Path(options["constraints"]).read_text()))
-            if after_pip:
-                gone.difference_update(r.name for r in requirements)
+        def wait(installation):
+            real(installation)
+            gone.clear()
 
-        def pip_install(arguments, **_options):
-            *given, flag, path = arguments
-            assert flag == "--constraint"
-            calls.append((given, Path(path).read_text()))
-            if after_pip:
-                gone.difference_update(Requirement(a).name for a in given if not a.startswith("-"))
-
-        calls: list[tuple[list[str], str]] = []
-        monkeypatch.setattr(slicer.packaging, "pip_ensure", pip)
-        monkeypatch.setattr(slicer.util, "pip_install", pip_install)
-        return calls
+        monkeypatch.setattr(PipInstallation, "wait", wait)
+        return lambda: [json.loads(line) for line in calls.read_text().splitlines()] if calls.exists() else []
 
     return pretend
 
@@ -56,20 +48,34 @@ def test_asked_once_with_the_list(slicer_scene, missing):
     install.ensure_packages()
     (question,) = slicer_scene.dialogs.shown
     assert "2 Python packages" in question.text
+    assert "Packages that Slicer has are not changed." in question.text
+    assert "PyTorch" not in question.text
     assert question.detail.splitlines() == ["nibabel<6,>=5.2", "timm<2,>=1.0.20"]
-    assert [given for given, _held in calls] == [["nibabel<6,>=5.2"], ["--no-deps", "timm<2,>=1.0.20"]]
+    assert [call["given"] for call in calls()] == [["nibabel<6,>=5.2"], ["--no-deps", "timm<2,>=1.0.20"]]
 
 
 def test_pip_may_change_nothing_that_is_installed(slicer_scene, missing):
     calls = missing("nibabel", "timm")
     slicer_scene.dialogs.answer("Ok")
     install.ensure_packages()
-    for _given, constraints in calls:
-        held = dict(line.split("==") for line in constraints.splitlines())
+    assert len(calls()) == 2
+    for call in calls():
+        held = dict(line.split("==") for line in call["held"].splitlines())
         assert held["numpy"] == importlib.metadata.version("numpy")
         assert held["torch"] == importlib.metadata.version("torch")
         assert "nibabel" not in held
         assert "timm" not in held
+
+
+def test_an_unfit_version_is_named_before_it_is_replaced(slicer_scene, fake_pip, monkeypatch):
+    real = install.installed_version
+    monkeypatch.setattr(install, "installed_version", lambda name: "4.0.1" if name == "nibabel" else real(name))
+    slicer_scene.dialogs.answer("Cancel")
+    with pytest.raises(DependencyError, match="Nothing was installed"):
+        install.ensure_packages()
+    (question,) = slicer_scene.dialogs.shown
+    assert "are replaced by another version: nibabel 4.0.1." in question.text
+    assert "are not changed" not in question.text
 
 
 def test_declined_installs_nothing_and_says_so(slicer_scene, missing):
@@ -79,34 +85,39 @@ def test_declined_installs_nothing_and_says_so(slicer_scene, missing):
         install.ensure_packages()
     assert "nibabel" in caught.value.message
     assert caught.value.remedy
-    assert calls == []
+    assert calls() == []
 
 
-def test_an_installation_that_did_not_help_is_told(slicer_scene, missing):
-    missing("nibabel", after_pip=False)
+def test_an_installation_that_did_not_help_is_told(slicer_scene, fake_pip, lacking):
+    fake_pip("works")
+    lacking("nibabel")
     slicer_scene.dialogs.answer("Ok")
     with pytest.raises(DependencyError, match="still missing: nibabel"):
         install.ensure_packages()
 
 
-def test_pips_failure_is_told(slicer_scene, missing, monkeypatch):
-    missing("nibabel")
-
-    def fail(*_arguments, **_options):
-        raise RuntimeError("no network")
-
-    monkeypatch.setattr(slicer.packaging, "pip_ensure", fail)
+def test_pips_failure_is_told(slicer_scene, missing):
+    missing("nibabel", how="fails")
     slicer_scene.dialogs.answer("Ok")
-    with pytest.raises(DependencyError, match="no network"):
+    with pytest.raises(DependencyError, match="failed: No matching distribution found for nibabel"):
         install.ensure_packages()
+    assert PipInstallation.current is None
 
 
-def test_slicer_5_10_uses_pip_install(slicer_scene, missing, monkeypatch):
+def test_while_another_extension_installs_nothing_is_started(slicer_scene, missing, monkeypatch):
+    calls = missing("nibabel")
+    monkeypatch.setattr(slicer.packaging, "isPipInstallInProgress", lambda: True)
+    with pytest.raises(DependencyError, match="are being installed"):
+        install.ensure_packages()
+    assert calls() == []
+
+
+def test_slicer_5_10_has_no_packaging(slicer_scene, missing, monkeypatch):
     calls = missing("nibabel")
     monkeypatch.setitem(sys.modules, "slicer.packaging", None)
     slicer_scene.dialogs.answer("Ok")
     install.ensure_packages()
-    assert [given for given, _held in calls] == [["nibabel<6,>=5.2"]]
+    assert len(calls()) == 1
 
 
 def test_testing_mode_changes_nothing(slicer_scene, missing):
@@ -114,19 +125,36 @@ def test_testing_mode_changes_nothing(slicer_scene, missing):
     slicer_scene.app.setTesting(True)
     with pytest.raises(DependencyError, match="missing: nibabel"):
         install.ensure_packages()
-    assert calls == []
+    assert calls() == []
     install.ensure_packages(ask=False)
-    assert calls
+    assert calls()
 
 
 def test_torch_comes_from_the_pytorch_extension(slicer_scene, missing):
-    missing("torch", "torchvision")
+    calls = missing("torch", "torchvision")
     slicer_scene.torch.state.torch = False
     slicer_scene.dialogs.answer("Ok")
-    with pytest.raises(DependencyError, match="still missing: torch"):  # the stand-in only pretends
-        install.ensure_packages()
+    install.ensure_packages()
     (call,) = slicer_scene.torch.state.calls
     assert call["torchVersionRequirement"] == "<3,>=2.4"
+    assert call["torchvisionVersionRequirement"] == "<1,>=0.19"
+    assert "that step cannot be cancelled" in slicer_scene.dialogs.shown[0].text
+    assert calls() == []
+
+
+def test_a_failure_of_the_pytorch_extension_is_told(slicer_scene, missing, monkeypatch):
+    missing("torch", "torchvision")
+    slicer_scene.torch.state.torch = False
+
+    def fail(*_arguments, **_options):
+        raise RuntimeError("no network")
+
+    import PyTorchUtils
+
+    monkeypatch.setattr(PyTorchUtils.PyTorchUtilsLogic, "installTorch", fail)
+    slicer_scene.dialogs.answer("Ok")
+    with pytest.raises(DependencyError, match="could not install PyTorch: no network"):
+        install.ensure_packages()
 
 
 def test_without_the_pytorch_extension_nothing_is_asked(slicer_scene, missing):
@@ -155,7 +183,7 @@ def test_training_requirements_are_those_of_the_package(slicer_scene, missing):
     assert install.missing_packages() == []
     slicer_scene.dialogs.answer("Ok")
     install.ensure_packages(training=True)
-    assert [given for given, _held in calls] == [["matplotlib<4,>=3.8"], ["--no-deps", "monai<2,>=1.4"]]
+    assert [call["given"] for call in calls()] == [["matplotlib<4,>=3.8"], ["--no-deps", "monai<2,>=1.4"]]
 
 
 def test_slicers_own_packages_are_not_in_the_requirements():

@@ -25,6 +25,7 @@ def test_folders_of_dead_processes_are_removed_and_no_others(jobs):
     orphan = jobs / f"{PREFIX}{dead_process()}-abc"
     mine = jobs / f"{PREFIX}{os.getpid()}-abc"
     strangers = [jobs / f"{PREFIX}today-abc", jobs / "neosegdino", jobs / f"{PREFIX}"]
+    strangers.append(jobs / f"neosegdino-job-anothercomputer-{dead_process()}-abc")
     for folder in (orphan, mine, *strangers):
         folder.mkdir()
         (folder / "image.nii").touch()

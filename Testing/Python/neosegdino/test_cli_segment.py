@@ -227,7 +227,7 @@ def test_package_that_does_not_load_is_a_dependency_error(
 
 
 def test_leftovers_of_a_killed_run_are_removed(bundle: Path, image: Path, tmp_path: Path) -> None:
-    dead = tmp_path / "out" / f".neosegdino-{folders._HOST}-{2**22 + 1}-0123456789abcdef"
+    dead = tmp_path / "out" / f".neosegdino-{folders.HOST}-{2**22 + 1}-0123456789abcdef"
     dead.mkdir(parents=True)
     (dead / "half.nii.gz").write_bytes(b"half")
     assert run(bundle, [image], tmp_path / "out").exit_code == 0

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 from neosegdino import device
@@ -73,3 +75,17 @@ def test_description_is_plain_data() -> None:
     assert described["name"] == "cpu"
     assert described["torch"] == torch.__version__
     assert described["free_bytes"] > 1 << 20
+
+
+@pytest.mark.usefixtures("no_accelerators")
+def test_auto_says_why_a_card_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torch does with a driver that is too old: there is no CUDA, and a warning."""
+
+    def warn() -> bool:
+        warnings.warn("CUDA initialization: The NVIDIA driver on your system is too old.\nUpdate it.", stacklevel=1)
+        return False
+
+    monkeypatch.setattr(torch.cuda, "is_available", warn)
+    (note,) = device.resolve("auto").notes
+    assert "(CUDA initialization: The NVIDIA driver on your system is too old)" in note
+    assert "the CPU computes instead" in note

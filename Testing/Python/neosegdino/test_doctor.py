@@ -61,3 +61,13 @@ def test_missing_package_is_a_problem(store: Path, monkeypatch: pytest.MonkeyPat
     found = doctor.examine()
     assert "no_such_package" in found["problems"][0]["message"]
     assert not found["ready"]
+
+
+def test_a_device_asked_for_that_cannot_be_used_is_a_problem(store: Path) -> None:
+    make_bundle(store / NAME)
+    found = doctor.examine("cuda:99")
+    assert found["device"] is None
+    (problem,) = found["problems"]
+    assert (problem["kind"], problem["exit_code"]) == ("DeviceError", 6)
+    assert problem["message"].startswith("The device cuda:99 cannot be used: ")
+    assert doctor.examine("cpu")["device"]["name"] == "cpu"

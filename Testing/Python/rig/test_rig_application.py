@@ -146,3 +146,29 @@ def test_slicer_source_must_be_one(monkeypatch, tmp_path):
         slicer_package.source()
     monkeypatch.setenv(slicer_package.VARIABLE, "")
     assert slicer_package.source() is None
+
+
+def test_an_extension_is_installed_after_a_yes_only(slicer_scene):
+    import slicer
+
+    model = slicer.app.extensionsManagerModel()
+    slicer_scene.dialogs.answer("No")
+    assert not model.installExtensionFromServer("PyTorch")
+    assert not model.isExtensionInstalled("PyTorch")
+    before = slicer.app.restartCount()
+    slicer_scene.dialogs.answer("Yes", "Yes")
+    assert model.installExtensionFromServer("PyTorch")
+    assert slicer.app.restartCount() == before + 1
+    assert model.installExtensionFromServer("PyTorch")  # there already: nobody is asked
+    slicer_scene.dialogs.answer("No")
+    slicer.app.confirmRestart("because")
+    assert slicer_scene.dialogs.shown[-1].text == "because"
+    assert slicer.app.restartCount() == before + 1
+
+
+def test_an_extension_is_installed_in_testing_mode_without_a_question(slicer_scene):
+    import slicer
+
+    slicer_scene.app.setTesting(True)
+    assert slicer.app.extensionsManagerModel().installExtensionFromServer("PyTorch")
+    assert slicer_scene.dialogs.shown == []
