@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from neosegdino.files import atomic_path
 from neosegdino.measure import volumes_mm3
@@ -29,7 +30,29 @@ _VIEW_MM = 110.0
 
 
 def draw(volume: Volume, labels: NDArray[np.uint8], classes: Sequence[ClassSpec], path: str | Path) -> None:
-    """Write a PNG of three planes through the labels, in radiological convention.
+    """Write the `picture` as PNG.
+
+    Parameters
+    ----------
+    volume, labels, classes
+        See `picture`.
+    path : str or Path
+        File that ends in .png, in an existing folder.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    VolumeError
+        The image has no contrast.
+    """
+    image = picture(volume, labels, classes)
+    with atomic_path(path) as temporary:
+        image.save(temporary, format="PNG")
+
+
+def picture(volume: Volume, labels: NDArray[np.uint8], classes: Sequence[ClassSpec]) -> Image.Image:
+    """Draw three planes through the labels, in radiological convention.
 
     Without labels the planes go through the centre of the head.
 
@@ -41,13 +64,9 @@ def draw(volume: Volume, labels: NDArray[np.uint8], classes: Sequence[ClassSpec]
         Labels on the grid of `volume`.
     classes : sequence of ClassSpec
         Label, name and colour of what is outlined.
-    path : str or Path
-        File that ends in .png, in an existing folder.
 
     Raises
     ------
-    OutputError
-        The file cannot be written.
     VolumeError
         The image has no contrast.
     """
@@ -63,9 +82,7 @@ def draw(volume: Volume, labels: NDArray[np.uint8], classes: Sequence[ClassSpec]
             draw_outline(made, labels == part.label, volume.affine, rgb(part.color))
         write_letters(made, plane, float(cut[plane.normal]))
         panels.append(made.image)
-    image = compose([([(volume.source, BRIGHT)], panels)], _caption(volume, labels, classes))
-    with atomic_path(path) as temporary:
-        image.save(temporary, format="PNG")
+    return compose([([(volume.source, BRIGHT)], panels)], _caption(volume, labels, classes))
 
 
 def _caption(volume: Volume, labels: NDArray[np.uint8], classes: Sequence[ClassSpec]) -> list[Text]:

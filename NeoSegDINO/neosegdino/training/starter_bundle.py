@@ -84,6 +84,8 @@ def _spec(accuracy: list[Accuracy]) -> BundleSpec:
             LABEL_MAPS.citation,
         ),
         files={},
+        age_weeks=(30.0, 53.0),
+        max_spacing_mm=3.0,
     )
 
 
