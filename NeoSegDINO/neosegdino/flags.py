@@ -41,6 +41,7 @@ INPUT = "input"
 INTENSITIES = "intensities"
 DEVICE = "device"
 MEMORY = "memory"
+CACHE = "cache"
 EDITED = "edited"
 
 MEANINGS = {
@@ -61,6 +62,7 @@ MEANINGS = {
     INTENSITIES: "Voxels that are no numbers, or far too bright, were mended.",
     DEVICE: "Another device computed than might be expected.",
     MEMORY: "Memory was short, and less was done at a time.",
+    CACHE: "What was computed could not be kept for later (in training).",
     EDITED: "The outlines were edited after the run.",
 }
 """What each code stands for; a code keeps its meaning."""
@@ -138,7 +140,9 @@ def of_range(volume: Volume, spec: BundleSpec, age_weeks: float | None) -> list[
     found = []
     if age_weeks is not None and spec.age_weeks is not None and not spec.age_weeks[0] <= age_weeks <= spec.age_weeks[1]:
         low, high = spec.age_weeks
-        message = f"The age of {age_weeks:g} weeks lies outside {low:g} to {high:g} weeks, for which the model was made."
+        message = (
+            f"The age of {age_weeks:g} weeks lies outside {low:g} to {high:g} weeks, for which the model was made."
+        )
         found.append(Flag(AGE_RANGE, message))
     if spec.max_spacing_mm is not None and max(volume.spacing) > spec.max_spacing_mm:
         message = (

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from neosegdino.spec import ClassSpec
+    from neosegdino.snapshot import Outlined
     from neosegdino.volume import Volume
 
 SUFFIXES = ("html", "pdf")
@@ -63,7 +63,7 @@ def write(
     report: Mapping[str, Any],
     volume: Volume,
     labels: NDArray[np.uint8],
-    classes: Sequence[ClassSpec],
+    classes: Sequence[Outlined],
 ) -> None:
     """Write the page of a result as HTML, in one file, or as PDF, whichever the path ends in.
 
@@ -77,7 +77,7 @@ def write(
         The image.
     labels : (x, y, z) uint8 array
         Labels on its grid.
-    classes : sequence of ClassSpec
+    classes : sequence of Outlined
         Label, name and colour of what is outlined.
 
     Raises
@@ -114,20 +114,26 @@ def compose(report: Mapping[str, Any], picture: Image.Image) -> Page:
 
 
 def _figures(report: Mapping[str, Any], published: Sequence[Mapping[str, Any]]) -> Lines:
-    left, right = ({entry["side"]: entry for entry in report["hippocampus"]}[side] for side in ("left", "right"))
-    confidence = tuple(
-        "\u2013" if side["confidence"] is None else f"{side['confidence']:.0%}" for side in (left, right)
-    )
+    rows = {entry["side"]: entry for entry in report["hippocampus"]}
+    sides = [rows[side] for side in ("left", "right")]
     return (
         ("", "Left", "Right"),
-        ("Volume", *(f"{side['volume_ml']:.2f} ml" for side in (left, right))),
-        ("Mean confidence", *confidence),
+        ("Volume", *(_ml(side["volume_ml"]) for side in sides)),
+        ("Mean confidence", *(_percent(side["confidence"]) for side in sides)),
         ("Asymmetry, (right - left) / mean", f"{report['asymmetry']:+.1%}", ""),
         *(
-            (f"Published at {entry['weeks']} weeks [{number}]", f"{entry['left_ml']:.2f} ml", f"{entry['right_ml']:.2f} ml")
+            (f"Published at {entry['weeks']} weeks [{number}]", _ml(entry["left_ml"]), _ml(entry["right_ml"]))
             for number, entry in enumerate(published, start=1)
         ),
     )
+
+
+def _ml(volume: float) -> str:
+    return f"{volume:.2f} ml"
+
+
+def _percent(confidence: float | None) -> str:
+    return "\u2013" if confidence is None else f"{confidence:.0%}"
 
 
 def _sources(report: Mapping[str, Any], published: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

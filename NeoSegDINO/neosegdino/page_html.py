@@ -13,12 +13,14 @@ from neosegdino.page import NO_FLAGS, TITLE, Lines, Page
 
 _STYLE = """
 @page { size: A4; margin: 14mm }
-body { font: 14px/1.4 system-ui, sans-serif; color: #1b1c1f; background: #fff; max-width: 60em; margin: 2em auto; padding: 0 1em }
+body { font: 14px/1.4 system-ui, sans-serif; color: #1b1c1f; background: #fff }
+body { max-width: 60em; margin: 2em auto; padding: 0 1em }
 h1 { font-size: 1.5em; margin: 0 } h2 { font-size: 1.05em; margin: 1.3em 0 .3em }
 p { margin: .3em 0 } .subject { color: #55585f; overflow-wrap: anywhere }
 .use { border-left: 4px solid #b3261e; padding-left: .7em; font-weight: 600 }
 img { width: 100%; height: auto; margin-top: 1em; border-radius: 4px }
-table { border-collapse: collapse; width: 100% } th, td { text-align: left; vertical-align: top; padding: .25em .6em .25em 0 }
+table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; vertical-align: top; padding: .25em .6em .25em 0 }
 tr { border-bottom: 1px solid #dddfe3 } .figures td { font-variant-numeric: tabular-nums }
 .figures tr > :not(:first-child) { text-align: right; width: 9em }
 .pairs th { font-weight: 400; color: #55585f; white-space: nowrap; width: 11em } .pairs td { overflow-wrap: anywhere }

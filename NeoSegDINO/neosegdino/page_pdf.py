@@ -20,7 +20,9 @@ from neosegdino.page import NO_FLAGS, TITLE, Lines, Page
 _FONTS = {"NeoSegDINO": "Vera.ttf", "NeoSegDINO-Bold": "VeraBd.ttf"}
 """The ones that come with reportlab, embedded: letters of western Europe; others show as boxes."""
 _MARGIN = 14 * mm
-_WIDTH = A4[0] - 2 * _MARGIN
+_PADDING = 6
+"""Which reportlab leaves inside the margins on either side."""
+_WIDTH = A4[0] - 2 * _MARGIN - 2 * _PADDING
 _INK, _DIM, _LINE = colors.HexColor("#1b1c1f"), colors.HexColor("#55585f"), colors.HexColor("#dddfe3")
 _AMBER, _RED = colors.HexColor("#8a4b00"), colors.HexColor("#b3261e")
 _TEXT = ParagraphStyle("text", fontName="NeoSegDINO", fontSize=8.5, leading=11.5, textColor=_INK)

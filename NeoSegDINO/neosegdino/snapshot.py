@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +23,29 @@ from neosegdino.planes import (
     write_letters,
 )
 from neosegdino.sheet import BRIGHT, Text, compose, rgb
-from neosegdino.spec import ClassSpec
 from neosegdino.volume import Volume
 
 _VIEW_MM = 110.0
 """Largest part of the head that is shown, around the hippocampi."""
 
 
-def draw(volume: Volume, labels: NDArray[np.uint8], classes: Sequence[ClassSpec], path: str | Path) -> None:
+class Outlined(Protocol):
+    """What is outlined; a `neosegdino.spec.ClassSpec` is one."""
+
+    @property
+    def label(self) -> int:
+        """Its label."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def color(self) -> tuple[float, float, float]:
+        """RGB in 0..1."""
+
+
+def draw(volume: Volume, labels: NDArray[np.uint8], classes: Sequence[Outlined], path: str | Path) -> None:
     """Write the `picture` as PNG.
 
     Parameters
@@ -51,7 +67,7 @@ def draw(volume: Volume, labels: NDArray[np.uint8], classes: Sequence[ClassSpec]
         image.save(temporary, format="PNG")
 
 
-def picture(volume: Volume, labels: NDArray[np.uint8], classes: Sequence[ClassSpec]) -> Image.Image:
+def picture(volume: Volume, labels: NDArray[np.uint8], classes: Sequence[Outlined]) -> Image.Image:
     """Draw three planes through the labels, in radiological convention.
 
     Without labels the planes go through the centre of the head.
@@ -62,7 +78,7 @@ def picture(volume: Volume, labels: NDArray[np.uint8], classes: Sequence[ClassSp
         Image in any orientation.
     labels : (x, y, z) uint8 array
         Labels on the grid of `volume`.
-    classes : sequence of ClassSpec
+    classes : sequence of Outlined
         Label, name and colour of what is outlined.
 
     Raises
@@ -85,7 +101,7 @@ def picture(volume: Volume, labels: NDArray[np.uint8], classes: Sequence[ClassSp
     return compose([([(volume.source, BRIGHT)], panels)], _caption(volume, labels, classes))
 
 
-def _caption(volume: Volume, labels: NDArray[np.uint8], classes: Sequence[ClassSpec]) -> list[Text]:
+def _caption(volume: Volume, labels: NDArray[np.uint8], classes: Sequence[Outlined]) -> list[Text]:
     """Return the pieces of text under the panels with their colours."""
     measured = volumes_mm3(labels, volume.affine)
     return [(f"{part.name}: {measured.get(part.label, 0.0) / 1000:.2f} ml", rgb(part.color)) for part in classes]
