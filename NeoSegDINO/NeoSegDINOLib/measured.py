@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vtk.util.numpy_support import vtk_to_numpy
 
 from NeoSegDINOLib.nodes import Node
-from NeoSegDINOLib.results import complete, report_of
+from NeoSegDINOLib.results import report_of
 
 MEASURED_ATTRIBUTE = "NeoSegDINO.Measured"
 """Attribute of a segmentation node: volume and place of each segment as the run left them."""
@@ -33,10 +33,12 @@ def remember(node: Node, segments: list[str]) -> None:
 
 def current_report(node: Node) -> dict[str, Any] | None:
     """Report of a result as it is now: measured again if its segments were edited; None if the node holds none."""
-    report = report_of(node)
-    if report is None:
+    from neosegdino.table import complete
+
+    stored = report_of(node)
+    if stored is None:
         return None
-    report = complete(report)
+    report = complete(stored)
     now = {row["label"]: measure_segment(node, identifier(row["name"])) for row in report["hippocampus"]}
     if not _is_edited(node, report, now):
         return report

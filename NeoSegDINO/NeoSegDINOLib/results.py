@@ -13,8 +13,6 @@ from slicer.i18n import tr as _
 REPORT_ATTRIBUTE = "NeoSegDINO.Report"
 """Attribute of a segmentation node: the JSON report, saved with the scene."""
 SCHEMA = "neosegdino-report/1"
-_LATER = {"date": None, "age": None, "edited": False, "flags": []}
-"""What reports of the first scenes do not hold yet."""
 PUBLISHED_COLUMN = 3
 
 
@@ -29,11 +27,6 @@ def report_of(node: Any) -> dict[str, Any] | None:
         logging.warning("NeoSegDINO: the report of '%s' is damaged and is not shown.", node.GetName())
         return None
     return report if isinstance(report, dict) and report.get("schema") == SCHEMA else None
-
-
-def complete(report: dict[str, Any]) -> dict[str, Any]:
-    """Report with all that later releases have added."""
-    return _LATER | report
 
 
 def table_lines(report: dict[str, Any]) -> list[tuple[str, ...]]:

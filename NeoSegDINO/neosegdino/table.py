@@ -33,6 +33,14 @@ COLUMNS = {
 """Name and meaning of each column, in order; later releases may add columns at the end."""
 
 
+_LATER: dict[str, Any] = {"date": None, "age": None, "edited": False, "flags": []}
+
+
+def complete(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Report with what the first ones do not hold yet."""
+    return _LATER | dict(report)
+
+
 def row(report: Mapping[str, Any]) -> dict[str, str]:
     """Return the row of a report, text by column."""
     sides = {entry["side"]: entry for entry in report["hippocampus"]}

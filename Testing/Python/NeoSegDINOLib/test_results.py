@@ -5,9 +5,9 @@ import json
 import pytest
 import slicer
 from neosegdino.age import described
+from neosegdino.table import complete
 from NeoSegDINOLib.results import (
     REPORT_ATTRIBUTE,
-    complete,
     report_of,
     sources_in_words,
     table_lines,
