@@ -11,7 +11,7 @@ from neosegdino.errors import VolumeError
 LOWEST_WEEKS, HIGHEST_WEEKS = 20.0, 120.0
 """An age outside cannot be that of a newborn or infant, and is a slip."""
 NO_REFERENCE = "Published values of single atlases, not a reference range."
-_FETAL = "fetal T2 atlas, measured on its label maps"
+_FETAL = "Fetal T2 atlas, measured on its label maps"
 _M_CRIB = "M-CRIB, majority of ten manual parcellations (Alexander 2017)"
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = ("html", "pdf")
 TITLE = "Hippocampus of a newborn"
+_OUTLINE = 3
+"""Width of outlines in pixels, seen where the picture is printed small."""
 NO_FLAGS = "None of the checks found anything. Look at the result all the same."
 
 Lines = tuple[tuple[str, ...], ...]
@@ -94,7 +96,7 @@ def write(
     kind = path.suffix.lower().removeprefix(".")
     if kind not in SUFFIXES:
         raise OutputError(f"Cannot write {path}: the name must end in .html or .pdf.", "Choose such a name.")
-    page = compose(report, picture(volume, labels, classes))
+    page = compose(report, picture(volume, labels, classes, _OUTLINE))
     with atomic_path(path) as temporary:
         (page_html if kind == "html" else page_pdf).write(page, temporary)
 
@@ -120,7 +122,7 @@ def _figures(report: Mapping[str, Any], published: Sequence[Mapping[str, Any]]) 
         ("", "Left", "Right"),
         ("Volume", *(_ml(side["volume_ml"]) for side in sides)),
         ("Mean confidence", *(_percent(side["confidence"]) for side in sides)),
-        ("Asymmetry, (right - left) / mean", f"{report['asymmetry']:+.1%}", ""),
+        ("Asymmetry, (right - left) / mean", f"{100 * report['asymmetry']:+.1f} %", ""),
         *(
             (f"Published at {entry['weeks']} weeks [{number}]", _ml(entry["left_ml"]), _ml(entry["right_ml"]))
             for number, entry in enumerate(published, start=1)
@@ -133,7 +135,7 @@ def _ml(volume: float) -> str:
 
 
 def _percent(confidence: float | None) -> str:
-    return "\u2013" if confidence is None else f"{confidence:.0%}"
+    return "\u2013" if confidence is None else f"{100 * confidence:.0f} %"
 
 
 def _sources(report: Mapping[str, Any], published: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; vertical-align: top; padding: .25em .6em .25em 0 }
 tr { border-bottom: 1px solid #dddfe3 } .figures td { font-variant-numeric: tabular-nums }
 .figures tr > :not(:first-child) { text-align: right; width: 9em }
-.pairs th { font-weight: 400; color: #55585f; white-space: nowrap; width: 11em } .pairs td { overflow-wrap: anywhere }
+.pairs th { font-weight: 400; color: #55585f; white-space: nowrap; width: 13em } .pairs td { overflow-wrap: anywhere }
 .flags th { color: #8a4b00; font-weight: 600 } small { color: #55585f }
 """
 

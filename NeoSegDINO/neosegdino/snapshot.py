@@ -67,7 +67,7 @@ def draw(volume: Volume, labels: NDArray[np.uint8], classes: Sequence[Outlined],
         image.save(temporary, format="PNG")
 
 
-def picture(volume: Volume, labels: NDArray[np.uint8], classes: Sequence[Outlined]) -> Image.Image:
+def picture(volume: Volume, labels: NDArray[np.uint8], classes: Sequence[Outlined], width: int = 1) -> Image.Image:
     """Draw three planes through the labels, in radiological convention.
 
     Without labels the planes go through the centre of the head.
@@ -80,6 +80,8 @@ def picture(volume: Volume, labels: NDArray[np.uint8], classes: Sequence[Outline
         Labels on the grid of `volume`.
     classes : sequence of Outlined
         Label, name and colour of what is outlined.
+    width : int, optional
+        Width of the outlines in pixels.
 
     Raises
     ------
@@ -95,7 +97,7 @@ def picture(volume: Volume, labels: NDArray[np.uint8], classes: Sequence[Outline
     for plane in PLANES:
         made = panel(shown, plane, cut, view)
         for part in classes:
-            draw_outline(made, labels == part.label, volume.affine, rgb(part.color))
+            draw_outline(made, labels == part.label, volume.affine, rgb(part.color), width)
         write_letters(made, plane, float(cut[plane.normal]))
         panels.append(made.image)
     return compose([([(volume.source, BRIGHT)], panels)], _caption(volume, labels, classes))

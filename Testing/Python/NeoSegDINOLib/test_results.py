@@ -42,7 +42,7 @@ def test_published_volumes_stand_beside_the_measured_ones_with_their_source():
     made = complete(report(age=described(31)))
     assert [cells[3] for cells in table_lines(made)] == ["0.81, 1.04 ml", "0.94, 1.16 ml", ""]
     first, second, last = sources_in_words(made).split("\n")
-    assert first == "Published at 30 weeks: fetal T2 atlas, measured on its label maps."
+    assert first == "Published at 30 weeks: Fetal T2 atlas, measured on its label maps."
     assert second.startswith("Published at 32 weeks")
     assert "not a reference range" in last
 

@@ -35,7 +35,7 @@ def test_every_value_names_its_source_and_is_no_reference_range() -> None:
     made = described(36)
     assert made is not None
     assert made["published"] == [
-        {"weeks": "36", "left_ml": 1.13, "right_ml": 1.22, "source": "fetal T2 atlas, measured on its label maps"}
+        {"weeks": "36", "left_ml": 1.13, "right_ml": 1.22, "source": "Fetal T2 atlas, measured on its label maps"}
     ]
     assert "not a reference range" in made["note"]
     assert described(None) is None
