@@ -14,6 +14,7 @@ from slicer.util import VTKObservationMixin
 
 from NeoSegDINOLib import uncertainty
 from NeoSegDINOLib.background import Background
+from NeoSegDINOLib.install import ensure_packages
 from NeoSegDINOLib.measured import current_report
 from NeoSegDINOLib.message_box import MessageBox
 from NeoSegDINOLib.result_files import copy_table, page_writer, write_table
@@ -41,6 +42,7 @@ class ResultSection(VTKObservationMixin):
         self._ui = ui
         self._message = message
         self._node: Any = None
+        self._following = False
         self._report: dict[str, Any] | None = None
         self._writing: Background[None] | None = None
         ui.resultTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
@@ -57,10 +59,11 @@ class ResultSection(VTKObservationMixin):
 
     def show(self, node: Any) -> None:
         """Show the result that a segmentation node holds; None, or a node without a result, shows none."""
-        if node is not self._node:
+        if node is not self._node or not self._following:
             self.leave()
-            self._node = node
-            uncertainty.hide_others(node)
+            self._node, self._following = node, True
+            if not slicer.mrmlScene.IsImporting():  # while a scene is read, its nodes do not know one another yet
+                uncertainty.hide_others(node)
             if node is not None:
                 self._follow(node)
         self.refresh()
@@ -69,7 +72,7 @@ class ResultSection(VTKObservationMixin):
         """Follow the node no longer; what is shown of it stays."""
         self._settle.stop()
         self.removeObservers()
-        self._node = None
+        self._node, self._following = None, False
 
     def refresh(self) -> None:
         """Measure the segments and show the figures."""
@@ -109,6 +112,7 @@ class ResultSection(VTKObservationMixin):
         if path is None or self._report is None:
             return
         try:
+            ensure_packages()
             work = page_writer(self._node, self._report, path)
         except NeoSegDINOError as error:
             self._message.show_error(error, str(error))

@@ -144,6 +144,13 @@ class TestUncertainty:
         assert not ui.uncertaintyCheckBox.checked
         assert ui.uncertaintyCheckBox.enabled
 
+    def test_of_a_result_that_was_removed_meanwhile_nothing_stays(self, ui, result, module):
+        ui.uncertaintyCheckBox.click()
+        module.widgetRepresentation().exit()
+        slicer.mrmlScene.RemoveNode(result)
+        module.widgetRepresentation().enter()
+        assert [node.GetName() for node in slicer.util.getNodesByClass(VOLUME)] == ["T2w"]
+
     def test_after_loading_the_box_says_what_is_there(self, ui, result, module_widget, tmp_path):
         paths = {shown: str(tmp_path / f"{shown}.mrb") for shown in (False, True)}
         assert slicer.util.saveScene(paths[False])
@@ -250,6 +257,16 @@ class TestFiles:
         ui.pageButton.click()
         slicer_scene.wait_for(lambda: ui.pageButton.enabled)
         assert "must end in .html or .pdf" in ui.messageLabel.text
+        assert list(tmp_path.glob("page*")) == []
+
+    def test_packages_are_asked_for_first(self, ui, result, slicer_scene, tmp_path, monkeypatch):
+        from NeoSegDINOLib import install
+
+        monkeypatch.setattr(install, "is_satisfied", lambda requirement: requirement.name != "reportlab")
+        slicer_scene.dialogs.answer(str(tmp_path / "page.pdf"), "Cancel")
+        ui.pageButton.click()
+        assert "Nothing was installed" in ui.messageLabel.text
+        assert ui.pageButton.enabled
         assert list(tmp_path.glob("page*")) == []
 
     def test_without_its_volume_there_is_no_page(self, ui, result, slicer_scene, tmp_path):
