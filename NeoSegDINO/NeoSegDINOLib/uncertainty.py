@@ -27,8 +27,8 @@ MARK = "NeoSegDINO.Uncertainty"
 COLOURS = "vtkMRMLColorTableNodeMagenta"
 """Neither the outlines nor any tissue look like it."""
 OPACITY = 0.6
-SHOWN_FROM, BRIGHTEST = 0.05, 0.6
-"""Below the first nothing is drawn; three classes can be at most two thirds unsure."""
+SHOWN_FROM, BRIGHTEST = 0.05, 0.5
+"""Below the first nothing is drawn; from the second on, where another class is as likely, it is as bright as can be."""
 
 
 @dataclass(frozen=True, eq=False)
