@@ -141,9 +141,10 @@ class SegmentTab(VTKObservationMixin):
             self.addObserver(volume, event, self._on_input_modified)
 
     def _forget_age_of_another(self) -> None:
-        """An age was given for one newborn: with another volume it is asked for anew."""
+        """An age was given for one newborn: with another volume it is asked for anew; a loaded scene brings its own."""
         parameters = self._parameters
-        if self._age_of is not None and parameters.inputVolume is not self._age_of:
+        another = self._age_of is not None and parameters.inputVolume is not self._age_of
+        if another and not slicer.mrmlScene.IsImporting():
             parameters.ageWeeks = 0.0
         self._age_of = parameters.inputVolume
 
