@@ -77,6 +77,8 @@ class NeoSegDINOParameterNode:
         How the volume is covered.
     device : Device
         Where the model runs.
+    ageWeeks : float
+        Postmenstrual age; 0 where it is not given.
     finetuneFolder : str
         Folder of the fine-tuning run; empty for none.
     finetuneBundle : str
@@ -97,6 +99,7 @@ class NeoSegDINOParameterNode:
     bundle: str = ""
     windows: Windows = Windows.located
     device: Device = Device.auto
+    ageWeeks: Annotated[float, WithinRange(0.0, 120.0), Decimals(1), SingleStep(1.0)] = 0.0
     finetuneFolder: str = ""
     finetuneName: str = "fine-tuned"
     finetuneBundle: str = ""
@@ -240,6 +243,7 @@ class NeoSegDINOLogic(ScriptedLoadableModuleLogic):
         bundle: str | None = None,
         windows: str = "located",
         device: str = "auto",
+        ageWeeks: float | None = None,
         wait: bool = True,
         onProgress: Callable[[ProgressUpdate], None] | None = None,
         onFinished: Callable[[SegmentationRun], None] | None = None,
@@ -259,6 +263,8 @@ class NeoSegDINOLogic(ScriptedLoadableModuleLogic):
             One window over both hippocampi, or the whole volume cut into windows.
         device : str, optional
             "auto", "cpu", "cuda", "cuda:1" or "mps".
+        ageWeeks : float, optional
+            Postmenstrual age, for the report.
         wait : bool, optional
             Wait for the end; the window stays alive meanwhile.
         onProgress, onFinished : callable, optional
@@ -279,11 +285,13 @@ class NeoSegDINOLogic(ScriptedLoadableModuleLogic):
         >>> segmentation, report = NeoSegDINOLogic().segment(slicer.util.getNode("T2w"))
         >>> [(side["side"], side["volume_ml"]) for side in report["hippocampus"]]
         """
+        from neosegdino.age import check_age
         from NeoSegDINOLib.default_bundle import default_bundle
         from NeoSegDINOLib.install import ensure_packages  # reads package metadata: no work for Slicer's start
 
+        check_age(ageWeeks)
         ensure_packages()
-        request = Request(image_of(volumeNode), bundle or default_bundle(), windows, device)
+        request = Request(image_of(volumeNode), bundle or default_bundle(), windows, device, ageWeeks)
         run = SegmentationRun(volumeNode, segmentationNode, request, onProgress, onFinished)
         run.start()
         return run.wait() if wait else run

@@ -81,7 +81,26 @@ def main() -> None:
     expect(node is not None, f"there is a result: {widget.ui.messageLabel.text or 'no message'}")
     expect(node.GetSegmentation().GetNumberOfSegments() == 2, "two segments")
     expect(bool(node.GetDisplayNode().GetVisibility3D()), "shown in 3D")
-    expect(widget.ui.resultTable.rowCount == 2, "two rows in the result table")
+    expect(widget.ui.resultTable.rowCount == 3, "left, right and asymmetry in the result table")
+    look(widget.ui, node, volume)
+
+
+def look(ui: Any, node: Any, volume: Any) -> None:
+    """Do what a user does with a result."""
+    count = slicer.mrmlScene.GetNumberOfNodes()
+    ui.uncertaintyCheckBox.click()
+    expect(slicer.mrmlScene.GetNumberOfNodes() > count, "the uncertainty is shown")
+    ui.uncertaintyCheckBox.click()
+    expect(slicer.mrmlScene.GetNumberOfNodes() == count, "and removed again")
+    ui.showButton.click()
+    ui.copyTableButton.click()
+    expect(volume.GetName() in slicer.app.clipboard().text(), "the table is on the clipboard")
+    ui.editButton.click()
+    editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+    expect(slicer.util.selectedModule() == "SegmentEditor", "the Segment Editor opens")
+    expect(editor.segmentationNode() is node and editor.sourceVolumeNode() is volume, "on the result")
+    slicer.util.selectModule("NeoSegDINO")
+    expect("edited" not in ui.warningsLabel.text, "a look is no edit")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from NeoSegDINOLib.job_log import JobLog
 from NeoSegDINOLib.label_boxes import LabelBox, label_boxes
 from NeoSegDINOLib.messages import WorkerMessages
 from NeoSegDINOLib.process import end_tree, start_worker
+from NeoSegDINOLib.uncertainty_box import UncertaintyBox, uncertainty_box
 
 if TYPE_CHECKING:
     from NeoSegDINOLib.nodes import NodeImage
@@ -37,12 +38,19 @@ class Request:
     bundle: str
     windows: str
     device: str
+    age_weeks: float | None = None
 
     def arguments(self, source: Path, target: Path) -> list[str]:
         """Command line for the worker."""
-        options = {"--out": str(target), "--bundle": self.bundle, "--windows": self.windows, "--device": self.device}
+        options = {
+            "--out": str(target),
+            "--bundle": self.bundle,
+            "--windows": self.windows,
+            "--device": self.device,
+            "--age-weeks": "" if self.age_weeks is None else f"{self.age_weeks:g}",
+        }
         given = [part for name, value in options.items() if value for part in (name, value)]
-        return ["segment", str(source), *given, "--no-snapshot", "--progress", "json"]
+        return ["segment", str(source), *given, "--confidence", "--no-snapshot", "--progress", "json"]
 
 
 @dataclass(frozen=True)
@@ -56,10 +64,11 @@ class ProgressUpdate:
 
 @dataclass(frozen=True, eq=False)
 class JobResult:
-    """The voxels of each class on the input's grid, and the JSON report."""
+    """The voxels of each class on the input's grid, the JSON report, and where the model is unsure."""
 
     boxes: list[LabelBox]
     report: dict[str, Any]
+    uncertainty: UncertaintyBox | None
 
 
 JobEvent = ProgressUpdate | JobResult | NeoSegDINOError
@@ -176,6 +185,7 @@ class Job:
 
         import nibabel as nib
         import numpy as np
+        from neosegdino import measure  # noqa: F401 (loaded here, because the window's thread measures the segments)
         from neosegdino.bundle_store import find_bundle
 
         labels = np.asarray(nib.load(output["labels"]).dataobj).astype(np.uint8)
@@ -184,4 +194,5 @@ class Job:
         report = json.loads(Path(output["report"]).read_text(encoding="utf-8"))
         report["input"]["source"] = self._request.image.name
         bundle = find_bundle(self._request.bundle or None, verify=False)
-        return JobResult(label_boxes(labels, bundle.spec.classes), report)
+        unsure = uncertainty_box(np.asarray(nib.load(output["confidence"]).dataobj))
+        return JobResult(label_boxes(labels, bundle.spec.classes), report, unsure)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import qt
@@ -14,15 +13,7 @@ from slicer.i18n import tr as _
 REPORT_ATTRIBUTE = "NeoSegDINO.Report"
 """Attribute of a segmentation node: the JSON report, saved with the scene."""
 SCHEMA = "neosegdino-report/1"
-
-
-@dataclass(frozen=True)
-class ResultRow:
-    """One side of the result table: volume in ml, confidence 0..1."""
-
-    side: str
-    volume_ml: float
-    confidence: float | None
+PUBLISHED_COLUMN = 3
 
 
 def report_of(node: Any) -> dict[str, Any] | None:
@@ -38,23 +29,58 @@ def report_of(node: Any) -> dict[str, Any] | None:
     return report if isinstance(report, dict) and report.get("schema") == SCHEMA else None
 
 
-def rows(report: dict[str, Any]) -> list[ResultRow]:
-    """Rows of the result table, left before right."""
+def table_lines(report: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Lines of the result table: left before right, then how much they differ; cells are text."""
     names = {"left": _("Left"), "right": _("Right")}
     sides = sorted(report["hippocampus"], key=lambda entry: entry["side"])
-    return [ResultRow(names[entry["side"]], entry["volume_ml"], entry["confidence"]) for entry in sides]
+    lines = [
+        (
+            names[entry["side"]],
+            f"{entry['volume_ml']:.2f} ml",
+            _("none") if entry["confidence"] is None else f"{100 * entry['confidence']:.0f} %",
+            _published(report, entry["side"]),
+        )
+        for entry in sides
+    ]
+    return [*lines, (_("Asymmetry"), f"{100 * report['asymmetry']:+.1f} %", "", "")]
 
 
-def fill_table(table: Any, result: Sequence[ResultRow]) -> None:
-    """Show rows in the panel's QTableWidget; none empties it."""
-    table.rowCount = len(result)
-    for index, row in enumerate(result):
-        confidence = _("none") if row.confidence is None else f"{100 * row.confidence:.0f} %"
-        for column, text in enumerate((row.side, f"{row.volume_ml:.2f} ml", confidence)):
+def sources_in_words(report: dict[str, Any]) -> str:
+    """Where published volumes come from, and that they are no reference range; empty where none are shown."""
+    if not _values(report):
+        return ""
+    named = (
+        _("Published at {weeks} weeks: {source}.").format(weeks=entry["weeks"], source=entry["source"])
+        for entry in _values(report)
+    )
+    return "\n".join([*named, report["age"]["note"]])
+
+
+def warnings_in_words(report: dict[str, Any]) -> str:
+    """What to look at, a finding a line with its code."""
+    codes = {flag["message"]: f" [{flag['code']}]" for flag in report["flags"]}
+    return "\n".join(f"\u26a0 {warning}{codes.get(warning, '')}" for warning in report["warnings"])
+
+
+def fill_table(table: Any, lines: Sequence[tuple[str, ...]]) -> None:
+    """Show lines in the panel's QTableWidget; none empties it. Published volumes have a column where there are any."""
+    table.rowCount = len(lines)
+    for row, cells in enumerate(lines):
+        for column, text in enumerate(cells):
             item = qt.QTableWidgetItem(text)
             item.setTextAlignment(qt.Qt.AlignCenter)
-            table.setItem(index, column, item)
-    table.setFixedHeight(_height(table, len(result)))
+            table.setItem(row, column, item)
+    table.setColumnHidden(PUBLISHED_COLUMN, not any(cells[PUBLISHED_COLUMN] for cells in lines))
+    table.setFixedHeight(_height(table, len(lines)))
+
+
+def _values(report: dict[str, Any]) -> list[dict[str, Any]]:
+    return report["age"]["published"] if report["age"] else []
+
+
+def _published(report: dict[str, Any], side: str) -> str:
+    volumes = ", ".join(f"{entry[f'{side}_ml']:.2f}" for entry in _values(report))
+    return f"{volumes} ml" if volumes else ""
 
 
 def _height(table: Any, count: int) -> int:

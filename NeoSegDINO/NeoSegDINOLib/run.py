@@ -143,7 +143,7 @@ class SegmentationRun:
             target = self._segmentation_node
             if target is not None and not slicer.mrmlScene.IsNodePresent(target):
                 target = None
-            self.node = show_segmentation(self._volume_node, result.boxes, result.report, target)
+            self.node = show_segmentation(self._volume_node, result.boxes, result.report, target, result.uncertainty)
             self.report = result.report
             error = None
         except NeoSegDINOError as known:

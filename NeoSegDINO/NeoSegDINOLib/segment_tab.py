@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import qt
 import slicer
 import vtk
 from neosegdino.errors import Cancelled, NeoSegDINOError
@@ -15,7 +14,8 @@ from NeoSegDINOLib.bundle_combo import BundleCombo
 from NeoSegDINOLib.job import ProgressUpdate
 from NeoSegDINOLib.message_box import MessageBox
 from NeoSegDINOLib.nodes import why_not
-from NeoSegDINOLib.results import fill_table, report_of, rows
+from NeoSegDINOLib.result_section import ResultSection
+from NeoSegDINOLib.result_views import show_result
 from NeoSegDINOLib.run import SegmentationRun
 from NeoSegDINOLib.segmentation import holds_result
 from NeoSegDINOLib.wording import progress_in_words
@@ -40,8 +40,8 @@ class SegmentTab(VTKObservationMixin):
         self._run: SegmentationRun | None = None
         self._bundles = BundleCombo(ui.bundleComboBox, self.on_bundle_chosen)
         self._message = MessageBox(ui)
-        header = ui.resultTable.horizontalHeader()
-        header.setSectionResizeMode(qt.QHeaderView.Stretch)
+        self._result = ResultSection(ui, self._message)
+        self._age_of: Any = None
         ui.segmentButton.connect("clicked(bool)", self.on_segment)
         ui.cancelButton.connect("clicked(bool)", self.on_cancel)
         self._show_progress(None)
@@ -55,7 +55,9 @@ class SegmentTab(VTKObservationMixin):
         """Take over a parameter node, or None while there is no scene."""
         self._parameters = parameters
         self.removeObservers()
+        self._result.leave()
         if parameters is not None:
+            self._age_of = parameters.inputVolume
             self.show_bundles()
             self.choose_input()
             self.update()
@@ -78,8 +80,9 @@ class SegmentTab(VTKObservationMixin):
         if self._parameters is None:
             return
         self._watch_input()
+        self._forget_age_of_another()
         self._show_bundle()
-        self._show_result()
+        self._result.show(self._parameters.segmentation)
         reason = self._why_not()
         self._ui.segmentButton.enabled = reason is None
         self._ui.segmentButton.toolTip = reason or _("Find both hippocampi in the input volume.")
@@ -102,6 +105,7 @@ class SegmentTab(VTKObservationMixin):
                 bundle=parameters.bundle or None,
                 windows=parameters.windows.value,
                 device=parameters.device.value,
+                ageWeeks=parameters.ageWeeks or None,
                 wait=False,
                 onProgress=self._show_progress,
                 onFinished=lambda run: self._on_finished(run, parameters),
@@ -120,6 +124,7 @@ class SegmentTab(VTKObservationMixin):
 
     def close(self) -> None:
         """End the run in progress and wait until nothing of it is left (the module goes away)."""
+        self._result.close()
         run = self._run
         if run is not None:
             run.cancel()
@@ -134,6 +139,14 @@ class SegmentTab(VTKObservationMixin):
         self.removeObservers(self._on_input_modified)
         for event in events:
             self.addObserver(volume, event, self._on_input_modified)
+
+    def _forget_age_of_another(self) -> None:
+        """An age was given for one newborn: with another volume it is asked for anew; a loaded scene brings its own."""
+        parameters = self._parameters
+        another = self._age_of is not None and parameters.inputVolume is not self._age_of
+        if another and not slicer.mrmlScene.IsImporting():
+            parameters.ageWeeks = 0.0
+        self._age_of = parameters.inputVolume
 
     def _on_input_modified(self, _caller: Any, _event: str) -> None:
         self.update()
@@ -161,6 +174,8 @@ class SegmentTab(VTKObservationMixin):
             self._message.show_error(run.error, run.log)
         else:
             parameters.segmentation = run.node
+            if self._parameters is not None:  # with another module open the views are left alone
+                show_result(run.node)
         self.update()
 
     def _show_progress(self, progress: ProgressUpdate | None) -> None:
@@ -177,12 +192,3 @@ class SegmentTab(VTKObservationMixin):
     def _show_bundle(self) -> None:
         if not self._bundles.show(self._parameters.bundle):  # a scene from a computer with more bundles
             self._parameters.bundle = self._bundles.default
-
-    def _show_result(self) -> None:
-        report = report_of(self._parameters.segmentation)
-        ui = self._ui
-        ui.resultWidget.visible = report is not None
-        fill_table(ui.resultTable, [] if report is None else rows(report))
-        warnings = [] if report is None else report["warnings"]
-        ui.warningsLabel.visible = bool(warnings)
-        ui.warningsLabel.text = "\n".join(f"\u26a0 {warning}" for warning in warnings)

@@ -15,14 +15,17 @@ from numpy.typing import NDArray
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
 
+from NeoSegDINOLib.measured import identifier, remember
 from NeoSegDINOLib.nodes import Node, ijk_to_ras, world_matrix
 from NeoSegDINOLib.results import REPORT_ATTRIBUTE
 from NeoSegDINOLib.terminology import terminology_entry
+from NeoSegDINOLib.uncertainty import take
 
 if TYPE_CHECKING:
     from neosegdino.spec import ClassSpec
 
     from NeoSegDINOLib.label_boxes import LabelBox
+    from NeoSegDINOLib.uncertainty_box import UncertaintyBox
 
 LABELMAP = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
 SURFACE = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
@@ -33,6 +36,7 @@ def show_segmentation(
     boxes: Sequence[LabelBox],
     report: dict[str, Any],
     segmentation_node: Node = None,
+    uncertainty: UncertaintyBox | None = None,
 ) -> Node:
     """Put a result into a new segmentation node, or into the given one.
 
@@ -48,6 +52,8 @@ def show_segmentation(
         The JSON report, kept with the node.
     segmentation_node : vtkMRMLSegmentationNode, optional
         Node to fill in place.
+    uncertainty : UncertaintyBox, optional
+        Where the model is unsure, kept for when it is asked for.
 
     Returns
     -------
@@ -60,7 +66,8 @@ def show_segmentation(
             node = _add_node(volume_node)
             undo.callback(slicer.mrmlScene.RemoveNode, node)
         _require_labelmaps(node)
-        alone = {segment_id(box.class_spec) for box in boxes}.issuperset(node.GetSegmentation().GetSegmentIDs())
+        segments = [segment_id(box.class_spec) for box in boxes]
+        alone = set(segments).issuperset(node.GetSegmentation().GetSegmentIDs())
         if alone:
             node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
         fill_segments(node, volume_node, boxes)
@@ -68,7 +75,9 @@ def show_segmentation(
             node.GetSegmentation().CollapseBinaryLabelmaps(False)
         node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
         node.SetAttribute(REPORT_ATTRIBUTE, json.dumps(report))
-        _display(node, [segment_id(box.class_spec) for box in boxes])
+        remember(node, segments)
+        take(node, uncertainty, _geometry(node, volume_node))
+        _display(node, segments)
         undo.pop_all()
     return node
 
@@ -83,7 +92,7 @@ def fill_segments(node: Node, volume_node: Node, boxes: Sequence[LabelBox]) -> N
 
 def segment_id(class_spec: ClassSpec) -> str:
     """Return the identifier of a class's segment, which is the same in every result."""
-    return class_spec.name.replace(" ", "_")
+    return identifier(class_spec.name)
 
 
 def holds_result(node: Node) -> bool:

@@ -68,6 +68,8 @@ def _part_problems(spec: BundleSpec) -> Iterator[str]:
         yield "$.windows.counts: arms per window need a fixed cut"
     if spec.windows.default == "located" and spec.locator is None:
         yield "$.windows.default: located windows need a locator"
+    if spec.age_weeks is not None and spec.age_weeks[0] > spec.age_weeks[1]:
+        yield "$.age_weeks: the lowest age comes first"
 
 
 def _weight_files(spec: BundleSpec) -> Iterator[tuple[str, str]]:

@@ -13,8 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neosegdino import flags
 from neosegdino.device import DeviceChoice
 from neosegdino.errors import DeviceError
+from neosegdino.flags import Flag
 from neosegdino.geometry import Grid
 from neosegdino.model import WindowModel, rescale_windows
 from neosegdino.progress import Progress
@@ -34,7 +36,7 @@ class Run:
     spec: BundleSpec
     choice: DeviceChoice
     progress: Progress
-    notes: list[str] = field(default_factory=list)
+    notes: list[Flag] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
     chunk: int = 0
 
@@ -49,9 +51,9 @@ class Run:
         yield
         self.timings[name] = self.timings.get(name, 0.0) + time.perf_counter() - began
 
-    def note(self, message: str) -> None:
+    def note(self, code: str, message: str) -> None:
         """Keep a finding for the report and tell the user now."""
-        self.notes.append(message)
+        self.notes.append(Flag(code, message))
         self.progress.log(message, "warning")
 
 
@@ -130,4 +132,4 @@ def with_less_memory(work: Callable[[int], Answer], run: Run) -> Answer:
                 ) from error
         torch.cuda.empty_cache()
         run.chunk //= 2
-        run.note(f"The device ran out of memory; continuing with {run.chunk} slices at a time.")
+        run.note(flags.MEMORY, f"The device ran out of memory; continuing with {run.chunk} slices at a time.")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from neosegdino.geometry import Affine, Grid
-from neosegdino.spec import ClassSpec
+
+if TYPE_CHECKING:
+    from neosegdino.spec import ClassSpec
 
 
 def volumes_mm3(labels: NDArray[np.uint8], affine: Affine) -> dict[int, float]:

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neosegdino import geometry, intensity, report
+from neosegdino import flags, geometry, intensity, report
+from neosegdino.age import check_age
 from neosegdino.bundle import Bundle
 from neosegdino.components import keep_components
 from neosegdino.device import resolve
@@ -79,6 +80,7 @@ def segment(
     *,
     windows: WindowMode | None = None,
     device: str = "auto",
+    age_weeks: float | None = None,
     progress: Progress | None = None,
 ) -> Segmentation:
     """Segment both hippocampi of a volume.
@@ -93,6 +95,8 @@ def segment(
         One window over the located hippocampi, or the whole volume in windows; the bundle's default.
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:<number>`` or ``mps``.
+    age_weeks : float, optional
+        Postmenstrual age, for the report.
     progress : Progress, optional
         Told about the work; may cancel between chunks.
 
@@ -103,6 +107,7 @@ def segment(
     Cancelled
         The user cancelled.
     """
+    check_age(age_weeks)
     progress = progress or Progress()
     progress.plan(STAGES)
     run = Run(bundle.spec, resolve(device), progress)
@@ -114,7 +119,7 @@ def segment(
         found = _locate(prepared, models, run)
         mode, located, answer = _segment(prepared, found, windows or run.spec.windows.default, models, run)
     if located and located.back_to_front:
-        run.note(BACK_TO_FRONT)
+        run.note(flags.ORIENTATION, BACK_TO_FRONT)
     if mode == "located":
         _check_window_border(answer, run)
     with run.stage("restore"):
@@ -131,6 +136,7 @@ def segment(
         mean_confidence=_mean_confidence(kept, confidence),
         removed=removed,
         located=located.as_dict() if located else None,
+        age_weeks=age_weeks,
     )
     return Segmentation(volume, kept, confidence, made)
 
@@ -138,7 +144,7 @@ def segment(
 def _prepare(volume: Volume, run: Run) -> _Prepared:
     cleaned = intensity.clean(volume)
     for note in cleaned.notes:
-        run.note(note)
+        run.note(flags.INTENSITIES, note)
     levels = intensity.levels(cleaned.data, run.spec.preprocessing.percentile, volume.source)
     box = geometry.foreground_box(cleaned.data, levels.threshold)
     return _Prepared(volume, cleaned.data, levels, geometry.bounds(volume.shape, volume.affine, box))
@@ -206,7 +212,7 @@ def _place(
         message = f"The hippocampi could not be located with certainty ({reason})"
         if fixed:
             raise VolumeError(f"{message}.", "Crop the image to the head, or use a bundle with a shared arm.")
-        run.note(f"{message}; the whole volume was segmented.")
+        run.note(flags.LOCATION, f"{message}; the whole volume was segmented.")
     grid = _turned(geometry.ras_grid(prepared.bounds_mm, spacing), located)
     return "all", grid, full_cut(grid.shape, window)
 
@@ -233,9 +239,9 @@ def _restore(volume: Volume, answer: _Answer) -> tuple[NDArray[np.uint8], NDArra
 def _check_window_border(answer: _Answer, run: Run) -> None:
     winners = answer.probabilities.argmax(axis=0)
     for part in run.spec.classes:
-        faces = [winners.take(end, axis=axis) for axis in range(3) for end in (0, -1)]
-        if any(bool((face == part.label).any()) for face in faces):
-            run.note(f"The {part.side} hippocampus touches the border of the window and may be cut off.")
+        if flags.touches_border(winners == part.label):
+            message = f"The {part.side} hippocampus touches the border of the window and may be cut off."
+            run.note(flags.BORDER_WINDOW, message)
 
 
 def _mean_confidence(labels: NDArray[np.uint8], confidence: NDArray[np.float32]) -> dict[int, float]:

@@ -185,3 +185,7 @@ class BundleSpec(Spec, frozen=True):
     files: dict[str, FileEntry]
     temperature: PositiveFloat = 1.0
     """Scores are divided by this before the softmax, so that confidence is calibrated."""
+    age_weeks: tuple[PositiveFloat, PositiveFloat] | None = None
+    """Lowest and highest postmenstrual age that the model was made for; None where that is not known."""
+    max_spacing_mm: PositiveFloat | None = None
+    """Largest voxel side that the model was made for; None where that is not known."""

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 
 def say(**event: object) -> None:
@@ -85,18 +86,56 @@ def labels_for(source: str) -> tuple[object, dict[str, object]]:
         }
         for label, side in ((1, "left"), (2, "right"))
     ]
-    report = {
+    return nib.Nifti1Image(labels, image.affine), report_with(rows, image, source)
+
+
+def report_with(rows: list[dict[str, object]], image: Any, source: str) -> dict[str, object]:
+    """A whole report, as `neosegdino.report` has it."""
+    import nibabel as nib
+    from neosegdino import measure
+    from neosegdino.age import described
+
+    age = float(sys.argv[sys.argv.index("--age-weeks") + 1]) if "--age-weeks" in sys.argv else None
+    left, right = (float(str(row["volume_mm3"])) for row in rows)
+    return {
         "schema": "neosegdino-report/1",
-        "input": {"source": source},
+        "neosegdino": "0.0",
+        "date": "2026-01-02T03:04:05+00:00",
+        "bundle": {"name": "fake", "version": "1.0", "sha256": 64 * "0"},
+        "input": {
+            "source": source,
+            "sha256": None,
+            "shape": list(image.shape),
+            "spacing_mm": [float(side) for side in image.header.get_zooms()],
+            "axis_codes": list(nib.aff2axcodes(image.affine)),
+        },
+        "age": described(age),
         "hippocampus": rows,
+        "asymmetry": measure.asymmetry(left, right),
+        "edited": False,
+        "windows": {"mode": "located", "size": [32, 32, 32], "located": None},
+        "device": {"name": "cpu", "line": "CPU"},
+        "versions": {"python": "3"},
+        "flags": [{"code": "asymmetry-range", "message": "The two sides differ."}],
         "warnings": ["The two sides differ."],
+        "research_use": "Research use only.",
     }
-    return nib.Nifti1Image(labels, image.affine), report
+
+
+def confidence_for(labels: Any) -> Any:
+    """Certain everywhere, but for the shell of each box."""
+    import numpy as np
+    from scipy import ndimage
+
+    inside = labels > 0
+    shell = ndimage.binary_dilation(inside) & ~ndimage.binary_erosion(inside)
+    return np.where(shell, np.float32(0.6), np.float32(1.0))
 
 
 def result(babble: bool = False) -> None:
     """Do the work; with noise around it if asked."""
     import nibabel as nib
+    import numpy as np
 
     source, out = sys.argv[2], Path(sys.argv[sys.argv.index("--out") + 1])
     out.mkdir()
@@ -109,10 +148,13 @@ def result(babble: bool = False) -> None:
         print("a warning of some library", file=sys.stderr)
     image, report = labels_for(source)
     nib.save(image, out / "labels.nii.gz")
+    if "--confidence" in sys.argv:
+        nib.save(nib.Nifti1Image(confidence_for(np.asarray(image.dataobj)), image.affine), out / "confidence.nii.gz")
     (out / "report.json").write_text(json.dumps(report))
     progress(1.0, "done", 0.0)
-    output = {"labels": str(out / "labels.nii.gz"), "report": str(out / "report.json"), "warnings": report["warnings"]}
-    say(event="result", output=output)
+    names = {"labels": "labels.nii.gz", "report": "report.json", "confidence": "confidence.nii.gz"}
+    output = {name: str(out / file) for name, file in names.items()}
+    say(event="result", output=output | {"warnings": report["warnings"]})
 
 
 def babble() -> None:

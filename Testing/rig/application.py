@@ -10,7 +10,7 @@ import types
 from pathlib import Path
 from typing import Any
 
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtCore
 
 from rig.io_manager import IOManager
 from rig.layout_manager import LayoutManager
@@ -237,11 +237,3 @@ def _settings(folder: Path) -> None:
     QtCore.QSettings.setDefaultFormat(QtCore.QSettings.Format.IniFormat)
     for scope in (QtCore.QSettings.Scope.UserScope, QtCore.QSettings.Scope.SystemScope):
         QtCore.QSettings.setPath(QtCore.QSettings.Format.IniFormat, scope, str(folder))
-
-
-def main_window() -> Any:
-    """Make the main window that `slicer.util.mainWindow` finds (never shown)."""
-    window = wrap(QtWidgets.QMainWindow)()
-    window.setObjectName("qSlicerMainWindow")
-    window.setWindowTitle("3D Slicer")
-    return window

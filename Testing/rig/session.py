@@ -64,12 +64,12 @@ class Session:
         slicer_package.prepare()
         qt = qt_module.build()
         ctk_module.build()
-        from rig import application, mrml_widgets, ui_loader  # noqa: F401 (the widgets register themselves)
+        from rig import application, main_window, mrml_widgets, ui_loader  # noqa: F401 (the widgets register themselves)
 
         qt.QUiLoader = ui_loader.QUiLoader  # type: ignore[attr-defined]
         self.app: Any = application.qSlicerApplication(self.temporary)
         slicer.app = self.app
-        self.window: Any = application.main_window()
+        self.window: Any = main_window.main_window()
 
     def _boot_scene(self, source: Path | None) -> None:
         import slicer
@@ -86,6 +86,9 @@ class Session:
         for name, logic in self.world.logics.items():
             module = SimpleNamespace(name=name, path="", logic=_always(logic))
             setattr(slicer.modules, name.lower(), module)
+        from rig.segment_editor import SegmentEditorModule
+
+        self.app.moduleManager().add(SegmentEditorModule())
 
     def clear(self) -> None:
         """Close the scene and forget what a test left behind."""

@@ -16,6 +16,7 @@ from neosegdino.cli.models import models
 from neosegdino.cli.recipes import recipes
 from neosegdino.cli.segment import segment
 from neosegdino.cli.show import show_error
+from neosegdino.cli.table import table
 from neosegdino.errors import NeoSegDINOError
 
 EXIT_CODES = """\b
@@ -61,3 +62,4 @@ main.add_command(finetune)
 main.add_command(features)
 main.add_command(cases)
 main.add_command(recipes)
+main.add_command(table)

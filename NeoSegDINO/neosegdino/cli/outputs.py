@@ -34,7 +34,7 @@ class Outputs:
         The input.
     labels, report : Path
         Always written.
-    snapshot, confidence : Path or None
+    snapshot, confidence, page : Path or None
         None when not wanted.
     """
 
@@ -43,15 +43,17 @@ class Outputs:
     report: Path
     snapshot: Path | None
     confidence: Path | None
+    page: Path | None
 
     @property
     def paths(self) -> list[Path]:
         """All files to be written; the labels last, so that where they are, all are."""
-        return [path for path in (self.report, self.snapshot, self.confidence, self.labels) if path is not None]
+        others = (self.report, self.snapshot, self.confidence, self.page)
+        return [path for path in (*others, self.labels) if path is not None]
 
 
-def plan(sources: Sequence[Path], out: Path, *, snapshot: bool, confidence: bool) -> list[Outputs]:
-    """Name the files of every input.
+def plan(sources: Sequence[Path], out: Path, *, snapshot: bool, confidence: bool, page: str | None) -> list[Outputs]:
+    """Name the files of every input; `page` is the kind of the page, None for none.
 
     Raises
     ------
@@ -69,6 +71,7 @@ def plan(sources: Sequence[Path], out: Path, *, snapshot: bool, confidence: bool
             out / f"{stem}_report.json",
             out / f"{stem}_snapshot.png" if snapshot else None,
             out / f"{stem}_confidence.nii.gz" if confidence else None,
+            out / f"{stem}_report.{page}" if page else None,
         )
         for source, stem in zip(sources, stems, strict=True)
     ]
@@ -123,6 +126,7 @@ def write(outputs: Outputs, result: Segmentation, report: dict[str, Any], classe
     OutputError
         Writing failed; then none of the files is new.
     """
+    from neosegdino import page
     from neosegdino.snapshot import draw
     from neosegdino.volume import Volume, save_labels, save_volume
 
@@ -134,6 +138,8 @@ def write(outputs: Outputs, result: Segmentation, report: dict[str, Any], classe
             save_volume(folder / outputs.confidence.name, confidence)
         if outputs.snapshot is not None:
             draw(result.volume, result.labels, classes, folder / outputs.snapshot.name)
+        if outputs.page is not None:
+            page.write(folder / outputs.page.name, report, result.volume, result.labels, classes)
         try:
             text = msgspec.json.format(msgspec.json.encode(report), indent=2)
             (folder / outputs.report.name).write_bytes(text + b"\n")

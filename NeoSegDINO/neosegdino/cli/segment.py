@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neosegdino import files
+from neosegdino.age import HIGHEST_WEEKS, LOWEST_WEEKS
 from neosegdino.bundle_store import find_bundle
 from neosegdino.cli import outputs, show, watch
 from neosegdino.cli.outputs import Outputs
 from neosegdino.errors import Cancelled, DependencyError, NeoSegDINOError
 from neosegdino.folders import remove_leftovers
+from neosegdino.page import SUFFIXES
 from neosegdino.progress import Progress, ResultEvent, Sink, error_event
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class Settings:
     bundle: str | None
     windows: WindowMode | None
     device: str
+    age_weeks: float | None
     overwrite: bool
 
 
@@ -46,7 +49,15 @@ class Settings:
 @click.option(
     "--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:<number>, mps."
 )
+@click.option(
+    "--age-weeks",
+    type=click.FloatRange(LOWEST_WEEKS, HIGHEST_WEEKS),
+    metavar="WEEKS",
+    help="Postmenstrual age of every IN, for the report: published volumes of that age, and a warning where the "
+    "model was not made for it.",
+)
 @click.option("--confidence", is_flag=True, help="Write the probability of the winning class as a volume, too.")
+@click.option("--report-page", type=click.Choice(SUFFIXES), help="Write a page to read and print, too.")
 @click.option("--no-snapshot", is_flag=True, help="Write no picture.")
 @click.option("--overwrite", is_flag=True, help="Replace results that exist.")
 @click.option("--progress", type=click.Choice(["bar", "json", "none"]), default="bar", show_default=True)
@@ -59,7 +70,9 @@ def segment(
     bundle: str | None,
     windows: WindowMode | None,
     device: str,
+    age_weeks: float | None,
     confidence: bool,
+    report_page: str | None,
     no_snapshot: bool,
     overwrite: bool,
     progress: show.ProgressKind,
@@ -69,8 +82,8 @@ def segment(
     For each input: <name>_hippocampus.nii.gz (labels on the input's grid), <name>_report.json and
     <name>_snapshot.png in the folder DIR. The files of an input appear together when all are whole.
     """
-    planned = outputs.plan(inputs, out, snapshot=not no_snapshot, confidence=confidence)
-    settings = Settings(out, bundle, windows, device, overwrite)
+    planned = outputs.plan(inputs, out, snapshot=not no_snapshot, confidence=confidence, page=report_page)
+    settings = Settings(out, bundle, windows, device, age_weeks, overwrite)
     with show.sink(progress) as sink, watch.cancel_on_signals() as cancelled:
         code = _run(planned, settings, sink, cancelled, watch_parent=progress == "json")
     ctx.exit(code)
@@ -119,7 +132,14 @@ def _segment_one(one: Outputs, settings: Settings, bundle: Bundle, progress: Pro
         raise DependencyError(
             f"A Python package does not load: {error}.", "'neosegdino doctor' says what is missing."
         ) from error
-    result = segment_volume(volume, bundle, windows=settings.windows, device=settings.device, progress=progress)
+    result = segment_volume(
+        volume,
+        bundle,
+        windows=settings.windows,
+        device=settings.device,
+        age_weeks=settings.age_weeks,
+        progress=progress,
+    )
     report = dict(result.report)
     report["input"] = report["input"] | {"sha256": files.sha256(one.source)}
     outputs.write(one, result, report, bundle.spec.classes)
@@ -134,6 +154,8 @@ def _output(one: Outputs, report: dict[str, Any]) -> dict[str, Any]:
         "report": str(one.report),
         "snapshot": str(one.snapshot) if one.snapshot else None,
         "confidence": str(one.confidence) if one.confidence else None,
+        "page": str(one.page) if one.page else None,
         "summary": [{name: row[name] for name in names} for row in report["hippocampus"]],
+        "flags": report["flags"],
         "warnings": report["warnings"],
     }

@@ -80,6 +80,6 @@ class _Terminal:
 def _print_result(output: dict[str, Any]) -> None:
     sizes = ", ".join(f"{row['side']} {row['volume_mm3'] / 1000:.2f} ml" for row in output["summary"])
     click.echo(f"{output['input']}: {sizes}")
-    for name in ("labels", "report", "snapshot", "confidence"):
+    for name in ("labels", "report", "snapshot", "confidence", "page"):
         if output[name]:
             click.echo(f"  {name}: {output[name]}")

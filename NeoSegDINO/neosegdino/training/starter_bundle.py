@@ -85,6 +85,8 @@ def _spec(accuracy: list[Accuracy], temperature: float) -> BundleSpec:
         ),
         files={},
         temperature=temperature,
+        age_weeks=(30.0, 53.0),
+        max_spacing_mm=3.0,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from neosegdino import flags
 from neosegdino.errors import OutputError
 from neosegdino.inference import Run, rescale, with_less_memory
 from neosegdino.training.augment import VERSION, Augmentation
@@ -145,4 +146,5 @@ class Views:
             self._cache.put(key, tensors)
         except OutputError as error:
             self._cache = None
-            self._run.note(f"Features are no longer cached, so that steps take longer: {error.message}")
+            message = f"Features are no longer cached, so that steps take longer: {error.message}"
+            self._run.note(flags.CACHE, message)

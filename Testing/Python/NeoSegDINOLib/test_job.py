@@ -16,9 +16,9 @@ from NeoSegDINOLib.nodes import NodeImage
 MATRIX = np.array([[-0.8, 0, 0, 12], [0, 0.9, 0, -14], [0, 0, 1.1, 3], [0, 0, 0, 1]], float)
 
 
-def make_job(name="T2w brain / 1"):
+def make_job(name="T2w brain / 1", age_weeks=None):
     voxels = np.random.default_rng(0).integers(0, 900, (50, 40, 30)).astype(np.int16)
-    return Job(Request(NodeImage(voxels, MATRIX, name), "", "located", "cpu"))
+    return Job(Request(NodeImage(voxels, MATRIX, name), "", "located", "cpu", age_weeks))
 
 
 def follow(job, seconds=30.0):
@@ -50,6 +50,25 @@ def test_result_comes_back_on_the_inputs_voxels(fake_worker, jobs):
     assert progress[3].stage == "segment"
     assert progress[3].remaining_s == pytest.approx(0.7)
     assert list(jobs.iterdir()) == []
+
+
+def test_uncertainty_comes_back_as_the_box_where_there_is_any(fake_worker):
+    fake_worker("result")
+    result = follow(make_job())[-1]
+    assert isinstance(result, JobResult)
+    box = result.uncertainty
+    assert box is not None
+    assert box.values.max() == np.float16(0.4)
+    first = min(part.extent[0][0] for part in result.boxes)
+    assert box.origin[0] == first - 1
+    assert all(got < whole for got, whole in zip(box.values.shape, (50, 40, 30), strict=True))
+
+
+def test_the_age_is_told_to_the_worker(fake_worker):
+    fake_worker("result")
+    given, none = (follow(make_job(age_weeks=weeks))[-1] for weeks in (38.5, None))
+    assert given.report["age"]["weeks"] == 38.5
+    assert none.report["age"] is None
 
 
 def test_garbage_on_standard_output_goes_into_the_log(fake_worker):

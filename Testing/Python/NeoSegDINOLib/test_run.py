@@ -54,6 +54,19 @@ def test_waiting_raises_what_went_wrong(logic, fake_worker):
     assert scene_contents() == before
 
 
+def test_the_age_goes_into_the_report(logic, fake_worker):
+    fake_worker("result")
+    _node, report = logic.segment(add_volume(), ageWeeks=36)
+    assert report["age"]["published"][0]["left_ml"] == 1.13
+
+
+def test_an_age_that_cannot_be_is_refused_before_any_work(logic, fake_worker, jobs):
+    fake_worker("result")
+    with pytest.raises(VolumeError, match="400 weeks cannot be"):
+        logic.segment(add_volume(), ageWeeks=400)
+    assert list(jobs.iterdir()) == []
+
+
 def test_an_unsuitable_node_is_refused_before_any_work(logic, fake_worker, jobs):
     fake_worker("slow")
     with pytest.raises(VolumeError, match="No input volume"):

@@ -44,7 +44,7 @@ def make(step_s: float = 0.0) -> ModuleType:
     """Return a module with `segment`, each of whose steps takes `step_s` seconds."""
 
     def segment(
-        volume: Volume, bundle: Bundle, *, windows: Any, device: str, progress: Progress, **others: Any
+        volume: Volume, bundle: Bundle, *, windows: Any, device: str, age_weeks: Any, progress: Progress, **others: Any
     ) -> Segmentation:
         choice: DeviceChoice = resolve(device)
         progress.plan({"encode": 1})
@@ -62,6 +62,7 @@ def make(step_s: float = 0.0) -> ModuleType:
             timings={"encode": STEPS * step_s},
             mean_confidence={1: 0.9, 2: 0.8},
             removed={},
+            age_weeks=age_weeks,
         )
         return Segmentation(volume, labels, np.full(volume.shape, 0.75, np.float32), made)
 

@@ -70,6 +70,13 @@ def test_the_work_needs_neither_slicer_nor_the_training_packages(module: str) ->
     assert run((module,), (*SLICER, "monai")) == "done\n"
 
 
+def test_a_stored_result_is_measured_and_told_with_slicers_own_packages() -> None:
+    """Scenes are opened before the packages are installed."""
+    installed = ("msgspec", "nibabel", "click", "tqdm", "safetensors", "reportlab")
+    modules = tuple(f"neosegdino.{name}" for name in ("measure", "report", "table", "age", "flags"))
+    assert run(modules, SLICER + HEAVY + installed) == "done\n"
+
+
 def test_every_module_of_the_package_loads_without_slicer() -> None:
     parts = (path.relative_to(PACKAGE.parent).with_suffix("").parts for path in PACKAGE.rglob("*.py"))
     names = tuple(sorted(".".join(part) for part in parts if part[-1] not in ("__init__", "__main__")))

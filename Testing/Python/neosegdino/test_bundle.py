@@ -67,6 +67,7 @@ def test_wrong_field_is_named_with_its_path(folder: Path, path: tuple[Any, ...],
     ("changes", "where"),
     [
         ({"name": "name\n"}, "$.name"),
+        ({"age_weeks": (53.0, 30.0)}, "$.age_weeks"),
         ({"decoder": DecoderSpec("linear", "../decoder.safetensors")}, "$.decoder.file"),
         ({"decoder": DecoderSpec("linear", "decoder.pth")}, "$.decoder.file"),
         ({"decoder": DecoderSpec("linear", "decoder.safetensors", arms="per-window")}, "$.windows.counts"),
@@ -112,6 +113,14 @@ def test_unlisted_file_is_refused(folder: Path, name: str) -> None:
         (folder / name).mkdir()
     with pytest.raises(BundleError, match=f"does not list: {name}"):
         bundle.load_bundle(folder, verify=False)
+
+
+def test_a_bundle_of_before_says_no_age_and_no_spacing(folder: Path) -> None:
+    manifest = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    del manifest["age_weeks"], manifest["max_spacing_mm"]
+    (folder / "bundle.json").write_text(json.dumps(manifest), encoding="utf-8")
+    spec = bundle.load_bundle(folder).spec
+    assert (spec.age_weeks, spec.max_spacing_mm) == (None, None)
 
 
 def test_debris_of_file_managers_is_ignored(folder: Path) -> None:

@@ -71,6 +71,24 @@ def test_files_of_one_input(bundle: Path, image: Path, tmp_path: Path) -> None:
     assert (out / f"{stem}_snapshot.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(("kind", "starts"), [("pdf", b"%PDF-"), ("html", b"<!DOCTYPE html>")])
+def test_a_page_is_written_beside_the_others(
+    bundle: Path, image: Path, tmp_path: Path, kind: str, starts: bytes
+) -> None:
+    result = run(bundle, [image], tmp_path / "out", "--report-page", kind)
+    page = tmp_path / "out" / f"sub 01 é_report.{kind}"
+    assert page.read_bytes().startswith(starts)
+    assert f"page: {page}" in result.stdout
+
+
+def test_age_and_flags_are_in_the_report_and_told(bundle: Path, image: Path, tmp_path: Path) -> None:
+    result = run(bundle, [image], tmp_path / "out", "--age-weeks", "38.5", "--progress", "json")
+    report = json.loads((tmp_path / "out" / "sub 01 é_report.json").read_text(encoding="utf-8"))
+    assert report["age"]["weeks"] == 38.5
+    assert [entry["weeks"] for entry in report["age"]["published"]] == ["37", "40 to 43"]
+    assert events(result)[-1]["output"]["flags"] == report["flags"]
+
+
 def test_result_is_told_on_standard_output_and_warnings_on_the_other(bundle: Path, image: Path, tmp_path: Path) -> None:
     result = run(bundle, [image], tmp_path / "out")
     assert "left 1.01 ml, right 1.01 ml" in result.stdout
@@ -195,6 +213,8 @@ def test_input_that_would_be_overwritten_is_wrong_use(bundle: Path, tmp_path: Pa
         (("--device", "toaster"), 6, "There is no device 'toaster'"),
         (("--bundle", "nothing-like-it"), 4, "No model bundle named 'nothing-like-it'"),
         (("--windows", "some"), 2, "'some' is not one of"),
+        (("--age-weeks", "7"), 2, "7.0 is not in the range"),
+        (("--report-page", "doc"), 2, "'doc' is not one of"),
     ],
 )
 def test_errors_have_their_exit_codes(
@@ -241,9 +261,9 @@ def test_folder_that_may_not_be_written(bundle: Path, image: Path, tmp_path: Pat
 
 
 def test_labels_appear_last(tmp_path: Path) -> None:
-    (planned,) = outputs.plan([tmp_path / "a.nii"], tmp_path, snapshot=True, confidence=True)
+    (planned,) = outputs.plan([tmp_path / "a.nii"], tmp_path, snapshot=True, confidence=True, page="pdf")
     assert planned.paths[-1] == planned.labels
-    assert len(planned.paths) == 4
+    assert len(planned.paths) == 5
 
 
 def test_help_documents_the_exit_codes() -> None:

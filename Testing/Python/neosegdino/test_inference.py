@@ -8,6 +8,7 @@ import torch
 from neosegdino.bundle import Bundle, load_bundle
 from neosegdino.device import resolve
 from neosegdino.errors import Cancelled
+from neosegdino.flags import Flag
 from neosegdino.geometry import Grid
 from neosegdino.inference import CHUNK, Run, count_chunks, probabilities, rescale, segment_windows
 from neosegdino.loading import load_models
@@ -122,8 +123,8 @@ def test_the_device_decides_how_many_slices_at_a_time(bundle: Bundle) -> None:
 def test_notes_are_kept_and_told(bundle: Bundle) -> None:
     events: list[Event] = []
     run = make_run(bundle, sink=events.append)
-    run.note("Look here.")
-    assert run.notes == ["Look here."]
+    run.note("memory", "Look here.")
+    assert run.notes == [Flag("memory", "Look here.")]
     assert events[-1] == LogEvent("warning", "Look here.")
 
 

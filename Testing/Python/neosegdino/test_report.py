@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from bundle_samples import make_bundle
 from neosegdino import __version__, report
 from neosegdino.bundle import Bundle
 from neosegdino.device import resolve
+from neosegdino.flags import MEANINGS, Flag
 from neosegdino.volume import Volume
 from numpy.typing import NDArray
 
@@ -63,11 +65,14 @@ def test_report_is_json_and_complete(bundle: Bundle) -> None:
     assert made["timings_s"] == {"encode": 1.235}
     assert made["versions"]["torch"]
     assert made["research_use"].startswith("Research use only")
+    assert datetime.fromisoformat(made["date"]).tzinfo is not None
+    assert (made["age"], made["edited"]) == (None, False)
 
 
 def test_warnings_of_volume_device_and_run_come_first_and_once(bundle: Bundle) -> None:
-    made = build(bundle, labels_with(), notes=("A note.", "The batch was halved."))
+    made = build(bundle, labels_with(), notes=(Flag("input", "A note."), Flag("memory", "The batch was halved.")))
     assert made["warnings"] == ["A note.", "The batch was halved."]
+    assert [flag["code"] for flag in made["flags"]] == ["input", "memory"]
 
 
 @pytest.mark.parametrize(
@@ -122,3 +127,34 @@ def test_asymmetry_is_signed_towards_the_right(bundle: Bundle) -> None:
 def test_bundle_is_identified_by_its_description(bundle: Bundle, tmp_path: Path) -> None:
     other = make_bundle(tmp_path / "sample-bundle", version="1.0.1")
     assert other.sha256 != bundle.sha256
+
+
+def test_every_flag_has_a_code_with_a_meaning_and_its_sentence_is_a_warning(bundle: Bundle) -> None:
+    made = build(bundle, np.roll(labels_with(6, 0), -5, axis=2), removed={LEFT: 4}, mean_confidence={LEFT: 0.5})
+    codes = [flag["code"] for flag in made["flags"]]
+    assert codes == ["input", "volume-range", "not-found", "low-confidence", "components-removed", "border-image"]
+    assert set(codes) <= set(MEANINGS)
+    assert made["warnings"] == [flag["message"] for flag in made["flags"]]
+
+
+def test_an_age_brings_its_published_volumes_and_a_flag_outside_the_models_range(tmp_path: Path) -> None:
+    narrow = make_bundle(tmp_path / "sample-bundle", age_weeks=(30.0, 53.0))
+    inside, outside = (build(narrow, labels_with(), age_weeks=weeks) for weeks in (36.0, 60.0))
+    assert inside["age"]["published"][0]["left_ml"] == 1.13
+    assert inside["warnings"] == ["A note."]
+    assert outside["age"] == {"weeks": 60.0, "published": [], "note": None}
+    assert outside["flags"][-1]["code"] == "age-range"
+
+
+def test_edited_figures_are_measured_again_and_old_findings_of_the_outline_are_gone(bundle: Bundle) -> None:
+    made = build(bundle, labels_with(6, 10), removed={LEFT: 4}, mean_confidence={LEFT: 0.5})
+    again = report.edited(made, {LEFT: 900.0, RIGHT: 1000.0})
+    left, right = again["hippocampus"]
+    assert (left["volume_ml"], right["volume_ml"]) == (0.9, 1.0)
+    assert (left["confidence"], left["components_removed"], left["centroid_ras"]) == (None, 0, None)
+    assert again["asymmetry"] == pytest.approx(100 / 950, abs=1e-4)
+    assert [flag["code"] for flag in again["flags"]] == ["edited", "input"]
+    assert made["edited"] is False
+    assert made["hippocampus"][0]["confidence"] == 0.5
+    assert [flag["code"] for flag in report.edited(again, {LEFT: 1.0})["flags"]][:2] == ["edited", "input"]
+    json.dumps(again)

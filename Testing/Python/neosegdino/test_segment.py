@@ -86,6 +86,30 @@ def test_the_report_tells_what_was_done(straight: Segmentation) -> None:
     json.dumps(report)
 
 
+def test_the_age_goes_into_the_report_and_changes_nothing_else(oracle: Bundle, straight: Segmentation) -> None:
+    result = segment(volume_on(make_view()), oracle, age_weeks=36)
+    assert result.report["age"]["published"][0]["weeks"] == "36"
+    assert straight.report["age"] is None
+    assert np.array_equal(result.labels, straight.labels)
+
+
+def test_an_age_that_cannot_be_is_refused_before_any_work(oracle: Bundle) -> None:
+    events: list[Event] = []
+    with pytest.raises(VolumeError, match="3 weeks cannot be"):
+        segment(volume_on(make_view()), oracle, age_weeks=3, progress=Progress(events.append))
+    assert events == []
+
+
+def test_every_finding_has_a_code(make_bundle: MakeBundle) -> None:
+    volume = volume_on(make_view())
+    hot = volume.data.astype(np.float32)
+    hot[0, 0, 0] = np.nan
+    result = segment(replace(volume, data=hot), make_bundle(age_weeks=(30.0, 53.0)), age_weeks=60)
+    flags = result.report["flags"]
+    assert {"intensities", "age-range"} <= {flag["code"] for flag in flags}
+    assert [flag["message"] for flag in flags] == result.report["warnings"]
+
+
 def test_the_input_is_left_as_it_is(oracle: Bundle) -> None:
     volume = volume_on(make_view())
     before = volume.data.copy()

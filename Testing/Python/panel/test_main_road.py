@@ -44,7 +44,7 @@ def test_click_to_result(real_worker, module_widget, slicer_scene):
     node = ui.outputSelector.currentNode()
     assert node.GetParentTransformNode() is volume.GetParentTransformNode()
     assert len(seen) >= 2, seen
-    assert ui.resultTable.rowCount == 2
+    assert ui.resultTable.rowCount == 3
     check_against_report(node, module_widget)
 
 

@@ -31,7 +31,6 @@ def smoke(sample, module_widget, slicer_scene, monkeypatch):
     import SampleData
 
     slicer_scene.app.setTesting(True)
-    monkeypatch.setattr(slicer.util, "selectModule", lambda _name: None)
     monkeypatch.setattr(SampleData, "downloadSample", lambda _name: slicer.util.loadVolume(str(sample)), raising=False)
     spec = importlib.util.spec_from_file_location("slicer_smoke", SMOKE)
     script = importlib.util.module_from_spec(spec)

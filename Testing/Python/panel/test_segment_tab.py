@@ -164,10 +164,11 @@ class TestRun:
         assert node.GetName() == "T2w hippocampus"
         assert node.GetSegmentation().GetNumberOfSegments() == 2
         assert node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole()) is volume
-        texts = [[ui.resultTable.item(row, column).text() for column in range(3)] for row in range(2)]
-        assert [row[0] for row in texts] == ["Left", "Right"]
+        texts = [[ui.resultTable.item(row, column).text() for column in range(3)] for row in range(3)]
+        assert [row[0] for row in texts] == ["Left", "Right", "Asymmetry"]
         assert texts[0][1].endswith(" ml")
         assert texts[0][2] == "91 %"
+        assert texts[2][1].endswith(" %")
         assert "The two sides differ." in ui.warningsLabel.text
         assert ui.progressWidget.isHidden()
         assert ui.messageFrame.isHidden()
@@ -274,7 +275,7 @@ class TestRun:
         finish()
         module.widgetRepresentation().enter()
         assert ui.outputSelector.currentNode().GetName() == "T2w hippocampus"
-        assert ui.resultTable.rowCount == 2
+        assert ui.resultTable.rowCount == 3
 
     def test_the_module_goes_away_in_mid_run(self, module, hanging, jobs):
         add_volume()

@@ -10,6 +10,7 @@ import pytest
 import torch
 from fake_heads import fake_maps
 from neosegdino.bundle import load_bundle
+from neosegdino.bundle_store import DEFAULT, find_bundle
 from neosegdino.loading import load_models
 from neosegdino.synthesis.deformation import View
 from neosegdino.synthesis.label_maps import LabelMaps
@@ -138,3 +139,11 @@ def test_the_weights_make_a_bundle_that_loads(weights: Path, tmp_path: Path) -> 
     assert "not Meta's DINOv3 weights" in card
     assert "{" not in card
     json.loads((made.folder / "bundle.json").read_text(encoding="utf-8"))
+
+
+def test_the_shipped_bundle_says_what_the_recipe_says_it_is_for(weights: Path, tmp_path: Path) -> None:
+    made = assemble(weights, tmp_path / "neonatal-starter", "Apache License\n", [], replace=False).spec
+    shipped = find_bundle(DEFAULT).spec
+    assert made.age_weeks == shipped.age_weeks == (30.0, 53.0)
+    assert made.max_spacing_mm == shipped.max_spacing_mm == 3.0
+    assert (made.age_range, made.contrasts) == (shipped.age_range, shipped.contrasts)

@@ -214,7 +214,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(tiny: Bundle, tmp_path: 
     (tmp_path / "file").write_text("in the way")
     blocked = Stage(tiny, tmp_path / "file" / "features", cases, **SEVERAL)
     drawn = [everything(sample) for sample in (*blocked.epochs(3), blocked.views.plain(blocked.case))]
-    (note,) = blocked.run.notes
+    (note,) = (flag.message for flag in blocked.run.notes)
     assert "no longer cached" in note and "features" in note
     assert [event.message for event in blocked.events if isinstance(event, LogEvent)] == [note]
     free = Stage(tiny, tmp_path / "free", cases, **SEVERAL)
