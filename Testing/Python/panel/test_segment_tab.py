@@ -185,8 +185,7 @@ class TestRun:
         run, pids = hanging()
         numbers = pids.read_text()
         assert not ui.segmentButton.enabled
-        assert "running" in ui.segmentButton.toolTip
-        assert not ui.choicesWidget.enabled
+        assert "'T2w' is being segmented" in ui.segmentButton.toolTip
         ui.segmentButton.click()
         tab.on_segment()
         assert tab.run is run
@@ -295,17 +294,19 @@ class TestOutput:
         assert mine.GetSegmentation().GetNumberOfSegments() == 2
         assert len(slicer.util.getNodesByClass("vtkMRMLSegmentationNode")) == 1
 
-    @pytest.mark.parametrize(("answer", "runs"), [("Cancel", False), ("Ok", True)])
-    def test_an_earlier_result_is_replaced_only_with_a_yes(self, ui, finished, slicer_scene, answer, runs):
-        segmentation = ui.outputSelector.currentNode().GetSegmentation()
+    @pytest.mark.parametrize(("answer", "runs", "results"), [("Cancel", False, 1), ("No", True, 2), ("Yes", True, 1)])
+    def test_an_earlier_result_is_replaced_only_with_a_yes(self, ui, finished, slicer_scene, answer, runs, results):
+        node = ui.outputSelector.currentNode()
         changes = []
-        segmentation.AddObserver(slicer.vtkSegmentation.SegmentModified, lambda *_: changes.append(1))
+        node.GetSegmentation().AddObserver(slicer.vtkSegmentation.SegmentModified, lambda *_: changes.append(1))
         slicer_scene.dialogs.answer(answer)
         ui.segmentButton.click()
         assert ui.progressWidget.isHidden() is not runs
         finished()
         assert "'T2w hippocampus' holds the hippocampi" in slicer_scene.dialogs.shown[-1].text
-        assert bool(changes) is runs
+        assert bool(changes) is (answer == "Yes")
+        assert len(slicer.util.getNodesByClass("vtkMRMLSegmentationNode")) == results
+        assert (ui.outputSelector.currentNode() is node) is (results == 1)
 
     def test_the_table_is_that_of_the_chosen_node(self, ui, finished):
         assert not ui.resultWidget.isHidden()
