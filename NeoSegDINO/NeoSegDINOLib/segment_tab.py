@@ -130,7 +130,7 @@ class SegmentTab(VTKObservationMixin):
         if self._parameters is not None and slicer.mrmlScene.IsNodePresent(entry.volume):
             self._parameters.inputVolume = entry.volume
         if entry.state is State.failed:
-            self._message.show_error(entry.error, entry.log)
+            self._tell_error(entry)
 
     def close(self) -> None:
         """End all runs and wait until nothing of them is left (the module goes away)."""
@@ -207,9 +207,13 @@ class SegmentTab(VTKObservationMixin):
         if entry.state is State.cancelled:
             self._message.show_info(entry.error.message)
         elif entry.error is not None:
-            self._message.show_error(entry.error, entry.log)
+            self._tell_error(entry)
         elif parameters.inputVolume is entry.volume:
             parameters.segmentation = run.node
+
+    def _tell_error(self, entry: Entry) -> None:
+        name = entry.volume.GetName() if len(self._queue.entries) > 1 else ""
+        self._message.show_error(entry.error, entry.log, name)
 
     def _show_queue(self) -> None:
         """Progress bar, stage and Cancel of the run in progress, and the table."""
@@ -226,8 +230,10 @@ class SegmentTab(VTKObservationMixin):
         ui, findings = self._ui, self._findings()
         reason = self._why_not()
         ui.segmentButton.enabled = reason is None
-        ui.segmentButton.text = _("Segment Hippocampus") if self.run is None else _("Add to Queue")
-        ui.segmentButton.toolTip = reason or _("Find both hippocampi in the input volume.")
+        waits = reason is None and self.run is not None
+        ui.segmentButton.text = _("Add to Queue") if waits else _("Segment Hippocampus")
+        after = _("Segment this volume, with these settings, after those that are at work or wait.")
+        ui.segmentButton.toolTip = reason or (after if waits else _("Find both hippocampi in the input volume."))
         ui.segmentAllButton.visible = len(self._left_volumes()) > 1
         shown = findings if self._parameters.inputVolume is not None else []
         ui.inputNoteLabel.visible = bool(shown)
