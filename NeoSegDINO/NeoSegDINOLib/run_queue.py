@@ -122,6 +122,11 @@ class RunQueue(VTKObservationMixin):
                 return _("'{name}' waits in the queue.").format(name=volume.GetName())
         return None
 
+    def will_fill(self, target: Node) -> bool:
+        """Whether a volume that is at work or waits has this segmentation node as its target."""
+        pending = (State.running, State.waiting)
+        return target is not None and any(e.target is target and e.state in pending for e in self.entries)
+
     def add(self, entries: list[Entry]) -> None:
         """Add volumes at the end; the first one starts at once if nothing is at work."""
         if self.running is None:

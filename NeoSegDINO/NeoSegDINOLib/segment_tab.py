@@ -111,10 +111,12 @@ class SegmentTab(VTKObservationMixin):
         if parameters is None or self._why_not() is not None:
             return
         target = parameters.segmentation
-        answer = ask(target) if holds_result(target) else Answer.replace
-        if answer is Answer.cancel:
-            return
-        self._add([(parameters.inputVolume, target if answer is Answer.replace else None)])
+        if self._queue.will_fill(target):
+            answer = Answer.keep  # the result that is to come must not be replaced unseen
+        else:
+            answer = ask(target) if holds_result(target) else Answer.replace
+        if answer is not Answer.cancel:
+            self._add([(parameters.inputVolume, target if answer is Answer.replace else None)])
 
     def on_segment_all(self) -> None:
         """Segment all volumes that have no result yet, one after another."""
@@ -156,7 +158,8 @@ class SegmentTab(VTKObservationMixin):
         return [
             node
             for node in slicer.util.getNodesByClass(VOLUME)
-            if node.GetAttribute(RUN_ATTRIBUTE) is None
+            if not node.GetHideFromEditors()
+            and node.GetAttribute(RUN_ATTRIBUTE) is None
             and why_not(node) is None
             and self._queue.why_not(node) is None
             and result_of(node) is None
@@ -210,6 +213,8 @@ class SegmentTab(VTKObservationMixin):
             self._tell_error(entry)
         elif parameters.inputVolume is entry.volume:
             parameters.segmentation = run.node
+        elif parameters.segmentation is run.node:  # it has become the result of another volume than the chosen one
+            parameters.segmentation = None
 
     def _tell_error(self, entry: Entry) -> None:
         name = entry.volume.GetName() if len(self._queue.entries) > 1 else ""

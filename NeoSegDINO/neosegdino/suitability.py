@@ -175,7 +175,8 @@ def _field(data: Array, affine: Affine, source: str, *, located: bool) -> list[F
     for length, smallest, window, direction in zip(extent, SMALLEST_MM, WINDOW_MM, DIRECTIONS, strict=True):
         if length < smallest and located:
             message = f"{source} covers only {length:.0f} mm {direction}: too little for two hippocampi."
-            found.append(Finding(message, "Load the whole head.", blocking=True))
+            remedy = "Load the whole head, or let the whole volume be cut into windows if it is meant to be a crop."
+            found.append(Finding(message, remedy, blocking=True))
         elif length < window:
             message = f"The image covers only {length:.0f} mm {direction}: a hippocampus may be cut off."
             found.append(Finding(message, "Use the whole head if you have it."))

@@ -221,6 +221,23 @@ class TestResultOfTheChosenVolume:
         choose(ui, second)
         assert ui.outputSelector.currentNode() is mine
 
+    def test_two_volumes_in_the_queue_do_not_fill_one_node(self, ui, fake_worker, finish, slicer_scene):
+        fake_worker("slow")
+        first, second = add_volume("first"), add_volume("second")
+        choose(ui, first)
+        mine = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "mine")
+        ui.outputSelector.setCurrentNode(mine)
+        ui.segmentButton.click()
+        choose(ui, second)
+        ui.segmentButton.click()
+        slicer_scene.wait_for(lambda: states(ui)[0][1] == "done")
+        assert ui.outputSelector.currentNode() is None
+        assert ui.resultWidget.isHidden()
+        finish()
+        assert results() == ["mine", "second hippocampus"]
+        choose(ui, first)
+        assert ui.outputSelector.currentNode() is mine
+
     def test_a_result_that_ends_while_another_volume_is_chosen_does_not_push_itself_forward(
         self, ui, fake_worker, finish
     ):
