@@ -127,6 +127,7 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic: NeoSegDINOLogic | None = None
         self._parameterNode: Any = None
         self._parameterNodeGuiTag: int | None = None
+        self._imported = False
 
     def setup(self) -> None:
         """Build the panel (when the module is first opened)."""
@@ -151,7 +152,8 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(scene, scene.NodeAddedEvent, self.onVolumesChanged)
-        self.addObserver(scene, scene.EndImportEvent, self.onVolumesChanged)
+        self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
+        self.addObserver(scene, scene.EndBatchProcessEvent, self.onSceneEndBatch)
         self.initializeParameterNode()
 
     def cleanup(self) -> None:
@@ -186,6 +188,16 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Choose the input once there is one; a scene that is being loaded brings its own choice."""
         if not slicer.mrmlScene.IsImporting():
             self.segmentTab.choose_input()
+
+    def onSceneEndImport(self, _caller: Any, _event: Any) -> None:
+        """Remember that the choices of a loaded scene are still to be shown."""
+        self._imported = True
+
+    def onSceneEndBatch(self, _caller: Any, _event: Any) -> None:
+        """Show the choices of a loaded scene: selectors list its nodes only now."""
+        if self._imported and self._parameterNode:
+            self.initializeParameterNode()
+        self._imported = False
 
     def initializeParameterNode(self) -> None:
         """Make sure that there is a parameter node, and follow it."""

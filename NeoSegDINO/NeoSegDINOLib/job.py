@@ -55,11 +55,12 @@ class Request:
 
 @dataclass(frozen=True)
 class ProgressUpdate:
-    """Fraction 0..1 done, the stage at work, seconds left (None while not known)."""
+    """Fraction 0..1 done, the stage at work, seconds left (None while not known), the last warning of the worker."""
 
     fraction: float
     stage: str
     remaining_s: float | None
+    note: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +172,7 @@ class Job:
             for line in process.stdout or ():
                 update = messages.read(line, self.log)
                 if update is not None:
-                    self._events.put(ProgressUpdate(*update))
+                    self._events.put(ProgressUpdate(*update, messages.note))
         messages.exit_code = process.returncode
         self.log.add(f"exit code: {process.returncode}")
         return messages

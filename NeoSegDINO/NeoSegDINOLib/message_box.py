@@ -37,9 +37,10 @@ class MessageBox:
         """Show a neutral message."""
         self._show(text, qt.QStyle.SP_MessageBoxInformation, "")
 
-    def show_error(self, error: NeoSegDINOError, log: str) -> None:
-        """Show an error with its remedy, and offer the log."""
-        self._show(error_in_words(error), qt.QStyle.SP_MessageBoxWarning, log)
+    def show_error(self, error: NeoSegDINOError, log: str, name: str = "") -> None:
+        """Show an error with its remedy, and of which of several volumes it is; offer the log."""
+        text = error_in_words(error)
+        self._show(f"{name}: {text}" if name else text, qt.QStyle.SP_MessageBoxWarning, log)
 
     def show_warning(self, text: str, log: str) -> None:
         """Show a warning, and offer the log."""

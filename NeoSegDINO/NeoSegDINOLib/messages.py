@@ -21,6 +21,8 @@ class WorkerMessages:
 
     def __init__(self) -> None:
         self.exit_code = 0
+        self.note = ""
+        """The last warning."""
         self._output: dict[str, Any] | None = None
         self._error: dict[str, Any] | None = None
 
@@ -32,6 +34,8 @@ class WorkerMessages:
             return event["fraction"], event["stage"], event["remaining_s"]
         if kind == "log":
             log.add(f"{event['level']}: {event['message']}")
+            if event["level"] == "warning":
+                self.note = event["message"]
         elif kind == "result":
             self._output = event["output"]
         elif kind == "error":
@@ -58,7 +62,9 @@ class WorkerMessages:
             raise _error_class(self._error["kind"])(message, remedy)
         if self.exit_code in KILLED:
             raise OutputError(
-                _("The worker process was killed, most likely because memory ran out."),
+                _("The worker process was killed (exit code {code}), most likely because memory ran out.").format(
+                    code=self.exit_code
+                ),
                 _("Close other programs or crop the volume, then try again."),
             )
         if self.exit_code != 0:

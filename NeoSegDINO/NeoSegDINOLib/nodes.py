@@ -54,25 +54,57 @@ def why_not(node: Node) -> tuple[str, str] | None:
     """
     if node is None:
         return _("No input volume is chosen."), _("Load a newborn's brain MRI and choose it as the input volume.")
-    name = node.GetName()
-    image = node.GetImageData()
+    return _wrong_kind(node) or _wrong_image(node) or _bent(node)
+
+
+def _wrong_kind(node: Node) -> tuple[str, str] | None:
+    """What to say of a node that is no scalar volume, although its class may be derived from that of one."""
+    image = _("Choose a T1w or T2w volume.")
+    kinds = {
+        "vtkMRMLLabelMapVolumeNode": (_("'{name}' is a label map."), _("Choose the image that the labels belong to.")),
+        "vtkMRMLDiffusionWeightedVolumeNode": (_("'{name}' holds several diffusion-weighted images."), image),
+        "vtkMRMLTensorVolumeNode": (_("'{name}' holds diffusion tensors."), image),
+        "vtkMRMLSequenceNode": (_("'{name}' is a sequence."), _("Choose the volume that shows one of its frames.")),
+    }
+    for kind, (message, remedy) in kinds.items():
+        if node.IsA(kind):
+            return message.format(name=node.GetName()), remedy
+    if not node.IsA("vtkMRMLScalarVolumeNode"):
+        return _("'{name}' is no volume.").format(name=node.GetName()), image
+    return None
+
+
+def _wrong_image(node: Node) -> tuple[str, str] | None:
+    name, image = node.GetName(), node.GetImageData()
     if image is None or image.GetPointData().GetScalars() is None:
         return _("'{name}' holds no image.").format(name=name), _("Load the volume again or choose another.")
     if image.GetNumberOfScalarComponents() != 1:
         return (
-            _("'{name}' is a colour image.").format(name=name),
+            _("'{name}' holds several values per voxel, as colours or a 4D image do.").format(name=name),
             _("Choose a volume with one value per voxel."),
         )
     if min(image.GetDimensions()) < 2:
         return _("'{name}' is a single slice.").format(name=name), _("Choose a 3D volume.")
+    return None
+
+
+def _bent(node: Node) -> tuple[str, str] | None:
     parent = node.GetParentTransformNode()
-    if parent is not None and not parent.IsTransformToWorldLinear():
-        return (
-            _("'{name}' is under the non-linear transform '{transform}'.").format(
-                name=name, transform=parent.GetName()
-            ),
-            _("Harden the transform in the Transforms module, or take the volume out of it."),
-        )
+    if parent is None or parent.IsTransformToWorldLinear():
+        return None
+    return (
+        _("'{name}' is under the non-linear transform '{transform}'.").format(
+            name=node.GetName(), transform=parent.GetName()
+        ),
+        _("Harden the transform in the Transforms module, or take the volume out of it."),
+    )
+
+
+def sequence_of(node: Node) -> Node:
+    """Sequence of which a volume node shows one frame; None for a volume of its own."""
+    for browser in slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode"):
+        if browser.IsProxyNode(node.GetID()):
+            return browser.GetSequenceNode(node)
     return None
 
 

@@ -1,4 +1,4 @@
-"""The tab "Segment": from the chosen volume to two hippocampi and their table, with one click."""
+"""The tab "Segment": from chosen volumes to two hippocampi each and their table, with one click."""
 
 from __future__ import annotations
 
@@ -6,19 +6,25 @@ from typing import Any
 
 import slicer
 import vtk
-from neosegdino.errors import Cancelled, NeoSegDINOError
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from NeoSegDINOLib.bundle_combo import BundleCombo
-from NeoSegDINOLib.job import ProgressUpdate
+from NeoSegDINOLib.input_check import InputCheck
 from NeoSegDINOLib.message_box import MessageBox
-from NeoSegDINOLib.nodes import why_not
+from NeoSegDINOLib.nodes import Node, why_not
+from NeoSegDINOLib.queue_table import QueueTable
+from NeoSegDINOLib.replace_question import Answer, ask
 from NeoSegDINOLib.result_section import ResultSection
 from NeoSegDINOLib.result_views import show_result
 from NeoSegDINOLib.run import SegmentationRun
-from NeoSegDINOLib.segmentation import holds_result
-from NeoSegDINOLib.wording import progress_in_words
+from NeoSegDINOLib.run_nodes import RUN_ATTRIBUTE
+from NeoSegDINOLib.run_queue import Entry, RunQueue, State
+from NeoSegDINOLib.segmentation import holds_result, is_result_of, result_of
+from NeoSegDINOLib.wording import note_in_words, progress_in_words
+
+VOLUME = "vtkMRMLScalarVolumeNode"
+"""Class of the volumes to segment; labelmaps and vector volumes are of classes derived from it."""
 
 
 class SegmentTab(VTKObservationMixin):
@@ -35,57 +41,67 @@ class SegmentTab(VTKObservationMixin):
     def __init__(self, ui: Any, logic: Any) -> None:
         VTKObservationMixin.__init__(self)
         self._ui = ui
-        self._logic = logic
         self._parameters: Any = None
-        self._run: SegmentationRun | None = None
+        self._input: str | None = None
+        self._check = InputCheck()
         self._bundles = BundleCombo(ui.bundleComboBox, self.on_bundle_chosen)
         self._message = MessageBox(ui)
+        self._queue = RunQueue(logic.segment, self.update, self._show_queue, self._on_ended)
+        self._table = QueueTable(ui, self._queue.remove, self.on_entry)
         self._result = ResultSection(ui, self._message)
         self._age_of: Any = None
         ui.segmentButton.connect("clicked(bool)", self.on_segment)
+        ui.segmentAllButton.connect("clicked(bool)", self.on_segment_all)
         ui.cancelButton.connect("clicked(bool)", self.on_cancel)
-        self._show_progress(None)
+        ui.emptyQueueButton.connect("clicked(bool)", self._queue.remove_waiting)
+        self._show_queue()
 
     @property
     def run(self) -> SegmentationRun | None:
         """The run in progress, if there is one."""
-        return self._run
+        return self._queue.running.run if self._queue.running is not None else None
+
+    @property
+    def queue(self) -> RunQueue:
+        """The volumes that are segmented one after another."""
+        return self._queue
 
     def set_parameters(self, parameters: Any) -> None:
         """Take over a parameter node, or None while there is no scene."""
         self._parameters = parameters
+        self._input = None
         self.removeObservers()
         self._result.leave()
         if parameters is not None:
             self._age_of = parameters.inputVolume
+            self.addObserver(slicer.mrmlScene, slicer.vtkMRMLScene.NodeRemovedEvent, self._on_node_removed)
             self.show_bundles()
             self.choose_input()
-            self.update()
 
     def choose_input(self) -> None:
-        """Choose the input for the user if the scene leaves no other choice."""
-        if self._parameters is None or self._parameters.inputVolume is not None:
+        """Choose the input for the user if the scene leaves no other choice, and show what is possible now."""
+        if self._parameters is None:
             return
-        kind = "vtkMRMLScalarVolumeNode"  # labelmaps and vector volumes are of classes derived from it
-        volumes = [node for node in slicer.util.getNodesByClass(kind) if node.GetClassName() == kind]
-        if len(volumes) == 1:
+        volumes = [node for node in slicer.util.getNodesByClass(VOLUME) if node.GetClassName() == VOLUME]
+        if len(volumes) == 1 and self._parameters.inputVolume is None:
             self._parameters.inputVolume = volumes[0]
+        self.update()
 
     def show_bundles(self) -> None:
         """Fill the combo box with the bundles that are installed."""
         self._bundles.fill()
 
     def update(self) -> None:
-        """Show what the parameter node says: bundle, result, and whether a run is possible."""
+        """Show what the parameter node and the queue say: bundle, result, and whether a run is possible."""
+        self._show_queue()
         if self._parameters is None:
             return
         self._watch_input()
         self._forget_age_of_another()
+        self._follow_input()
         self._show_bundle()
         self._result.show(self._parameters.segmentation)
-        reason = self._why_not()
-        self._ui.segmentButton.enabled = reason is None
-        self._ui.segmentButton.toolTip = reason or _("Find both hippocampi in the input volume.")
+        self._show_buttons()
 
     def on_bundle_chosen(self, name: str) -> None:
         """Keep the chosen bundle."""
@@ -93,42 +109,66 @@ class SegmentTab(VTKObservationMixin):
             self._parameters.bundle = name
 
     def on_segment(self) -> None:
-        """Start a run; what hinders it is said in the panel."""
+        """Start a run, or let the volume wait for its turn; what hinders a run is said in the panel."""
         parameters = self._parameters
-        if parameters is None or self._why_not() is not None or not self._may_replace(parameters.segmentation):
+        if parameters is None or self._why_not() is not None:
             return
-        self._message.clear()
-        try:
-            self._run = self._logic.segment(
-                parameters.inputVolume,
-                parameters.segmentation,
-                bundle=parameters.bundle or None,
-                windows=parameters.windows.value,
-                device=parameters.device.value,
-                ageWeeks=parameters.ageWeeks or None,
-                wait=False,
-                onProgress=self._show_progress,
-                onFinished=lambda run: self._on_finished(run, parameters),
-            )
-        except NeoSegDINOError as error:
-            self._message.show_error(error, str(error))
-            return
-        self._show_progress(ProgressUpdate(0.0, "start", None))
-        self.show_bundles()  # there are more to show once the packages are installed
-        self.update()
+        target = parameters.segmentation
+        if self._queue.will_fill(target):
+            answer = Answer.keep  # the result that is to come must not be replaced unseen
+        else:
+            answer = ask(target) if holds_result(target) else Answer.replace
+        if answer is not Answer.cancel:
+            self._add([(parameters.inputVolume, target if answer is Answer.replace else None)])
+
+    def on_segment_all(self) -> None:
+        """Segment all volumes that have no result yet, one after another."""
+        if self._parameters is not None:
+            self._add([(volume, None) for volume in self._left_volumes()])
 
     def on_cancel(self) -> None:
         """End the run in progress."""
-        if self._run is not None:
-            self._run.cancel()
+        self._queue.cancel()
+
+    def on_entry(self, entry: Entry) -> None:
+        """Choose a volume of the queue, and tell what went wrong with it."""
+        if self._parameters is not None and slicer.mrmlScene.IsNodePresent(entry.volume):
+            self._parameters.inputVolume = entry.volume
+        if entry.state is State.failed:
+            self._tell_error(entry)
 
     def close(self) -> None:
-        """End the run in progress and wait until nothing of it is left (the module goes away)."""
+        """End all runs and wait until nothing of them is left (the module goes away)."""
+        self._parameters = None
+        self.removeObservers()
         self._result.close()
-        run = self._run
-        if run is not None:
-            run.cancel()
-            run.join(timeout_s=5)
+        self._queue.close(timeout_s=5)
+
+    def _add(self, pairs: list[tuple[Node, Node]]) -> None:
+        parameters = self._parameters
+        options = {
+            "bundle": parameters.bundle or None,
+            "windows": parameters.windows.value,
+            "device": parameters.device.value,
+            "ageWeeks": parameters.ageWeeks or None,
+        }
+        if self.run is None:
+            self._message.clear()
+        self._queue.add([Entry(volume, target, parameters, options) for volume, target in pairs])
+        self.show_bundles()  # there are more to show once the packages are installed
+        self.update()
+
+    def _left_volumes(self) -> list[Node]:
+        """Volumes that suit, have no result yet and are not in the queue."""
+        return [
+            node
+            for node in slicer.util.getNodesByClass(VOLUME)
+            if not node.GetHideFromEditors()
+            and node.GetAttribute(RUN_ATTRIBUTE) is None
+            and why_not(node) is None
+            and self._queue.why_not(node) is None
+            and result_of(node) is None
+        ]
 
     def _watch_input(self) -> None:
         """Follow the input: its image may come later, and its transform may change."""
@@ -151,43 +191,73 @@ class SegmentTab(VTKObservationMixin):
     def _on_input_modified(self, _caller: Any, _event: str) -> None:
         self.update()
 
+    def _on_node_removed(self, _caller: Any, _event: str) -> None:
+        if not slicer.mrmlScene.IsClosing():
+            self.update()
+
+    def _follow_input(self) -> None:
+        """Show the result that the chosen volume has, or offer a new one; never that of another volume."""
+        volume, target = self._parameters.inputVolume, self._parameters.segmentation
+        chosen = volume.GetID() if volume is not None else None
+        before, self._input = self._input, chosen
+        if volume is None or before is None or before == chosen or slicer.mrmlScene.IsImporting():
+            return
+        if target is None or (holds_result(target) and not is_result_of(target, volume)):
+            self._parameters.segmentation = result_of(volume)
+
     def _why_not(self) -> str | None:
         """Why a run is not possible, in words; None if it is."""
-        if self._run is not None:
-            return _("A segmentation is running. Wait for it or cancel it.")
-        reason = why_not(self._parameters.inputVolume)
-        return None if reason is None else " ".join(reason)
+        volume = self._parameters.inputVolume
+        reason = self._queue.why_not(volume) if volume is not None else None
+        if reason is not None:
+            return reason
+        return next((str(finding) for finding in self._findings() if finding.blocking), None)
 
-    def _may_replace(self, node: Any) -> bool:
-        if not holds_result(node):
-            return True
-        question = _("'{name}' holds the hippocampi of an earlier run. Replace them?").format(name=node.GetName())
-        return bool(slicer.util.confirmOkCancelDisplay(question, _("Replace the result")))
+    def _findings(self) -> list[Any]:
+        parameters = self._parameters
+        return self._check.findings(parameters.inputVolume, located=parameters.windows.value == "located")
 
-    def _on_finished(self, run: SegmentationRun, parameters: Any) -> None:
+    def _on_ended(self, entry: Entry) -> None:
         """Show the end of a run; its parameter node may not be the panel's any more."""
-        self._run = None
-        self._show_progress(None)
-        if isinstance(run.error, Cancelled):
-            self._message.show_info(run.error.message)
-        elif run.error is not None:
-            self._message.show_error(run.error, run.log)
-        else:
+        parameters, run = entry.parameters, entry.run
+        if entry.state is State.cancelled:
+            self._message.show_info(entry.error.message)
+        elif entry.error is not None:
+            self._tell_error(entry)
+        elif parameters.inputVolume is entry.volume:
             parameters.segmentation = run.node
             if self._parameters is not None:  # with another module open the views are left alone
                 show_result(run.node)
-        self.update()
+        elif parameters.segmentation is run.node:  # it has become the result of another volume than the chosen one
+            parameters.segmentation = None
 
-    def _show_progress(self, progress: ProgressUpdate | None) -> None:
-        """Progress bar, stage and Cancel; None hides them and gives the choices back."""
-        ui = self._ui
-        running = progress is not None
-        ui.choicesWidget.enabled = not running
-        ui.advancedCollapsibleButton.enabled = not running
-        ui.progressWidget.visible = running
-        if progress is not None:
-            ui.progressBar.value = round(100 * progress.fraction)
-            ui.stageLabel.text = progress_in_words(progress.stage, progress.remaining_s)
+    def _tell_error(self, entry: Entry) -> None:
+        name = entry.volume.GetName() if len(self._queue.entries) > 1 else ""
+        self._message.show_error(entry.error, entry.log, name)
+
+    def _show_queue(self) -> None:
+        """Progress bar, stage and Cancel of the run in progress, and the table."""
+        ui, running = self._ui, self._queue.running
+        self._table.show(self._queue.entries)
+        ui.progressWidget.visible = running is not None
+        if running is not None:
+            update = running.progress
+            name = f"{running.volume.GetName()}: " if len(self._queue.entries) > 1 else ""
+            ui.progressBar.value = round(100 * update.fraction)
+            ui.stageLabel.text = name + progress_in_words(update.stage, update.remaining_s) + note_in_words(update.note)
+
+    def _show_buttons(self) -> None:
+        ui, findings = self._ui, self._findings()
+        reason = self._why_not()
+        ui.segmentButton.enabled = reason is None
+        waits = reason is None and self.run is not None
+        ui.segmentButton.text = _("Add to Queue") if waits else _("Segment Hippocampus")
+        after = _("Segment this volume, with these settings, after those that are at work or wait.")
+        ui.segmentButton.toolTip = reason or (after if waits else _("Find both hippocampi in the input volume."))
+        ui.segmentAllButton.visible = len(self._left_volumes()) > 1
+        shown = findings if self._parameters.inputVolume is not None else []
+        ui.inputNoteLabel.visible = bool(shown)
+        ui.inputNoteLabel.text = "\n".join(f"\u26a0 {finding}" for finding in shown)
 
     def _show_bundle(self) -> None:
         if not self._bundles.show(self._parameters.bundle):  # a scene from a computer with more bundles

@@ -60,6 +60,7 @@ def show_segmentation(
     vtkMRMLSegmentationNode
         The filled node. A new node is taken out of the scene again if it cannot be filled.
     """
+    slicer.mrmlScene.SaveStateForUndo()  # nothing unless undo is switched on
     with contextlib.ExitStack() as undo:
         node = segmentation_node
         if node is None:
@@ -98,6 +99,18 @@ def segment_id(class_spec: ClassSpec) -> str:
 def holds_result(node: Node) -> bool:
     """Whether a segmentation node was filled by this module before."""
     return node is not None and node.GetAttribute(REPORT_ATTRIBUTE) is not None
+
+
+def result_of(volume_node: Node) -> Node:
+    """The newest segmentation node that this module has filled for a volume; None if there is none."""
+    found = [node for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode") if is_result_of(node, volume_node)]
+    return found[-1] if found else None
+
+
+def is_result_of(node: Node, volume_node: Node) -> bool:
+    """Whether a segmentation node was filled by this module for a volume."""
+    role = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
+    return holds_result(node) and node.GetNodeReference(role) is volume_node
 
 
 def _add_node(volume_node: Node) -> Node:

@@ -38,6 +38,11 @@ def progress_in_words(stage: str, remaining_s: float | None) -> str:
     return ", ".join(part for part in (stage_in_words(stage), remaining_in_words(remaining_s)) if part)
 
 
+def note_in_words(note: str) -> str:
+    """A warning of the worker below its progress; empty for none."""
+    return f"\n\u26a0 {note}" if note else ""
+
+
 def error_in_words(error: NeoSegDINOError) -> str:
     """Say what went wrong and what to do, in two paragraphs."""
     return "\n\n".join(part for part in (error.message, error.remedy) if part)

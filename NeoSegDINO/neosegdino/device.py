@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from neosegdino.errors import DeviceError
+from neosegdino.errors import DeviceError, DeviceMemoryError
 
 if TYPE_CHECKING:
     import torch
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 _NAMES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _TOLERANCE = 1e-2  # relative; GPUs may multiply in TF32
 _GIB = 1 << 30
+_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,51 @@ def _unreachable() -> list[str]:
         torch.cuda.is_available()
     reasons = [str(warning.message).strip().split("\n")[0].rstrip(".") for warning in said]
     return [f"PyTorch cannot reach a graphics card ({reason}); the CPU computes instead." for reason in reasons]
+
+
+def cpu_instead(choice: DeviceChoice, reason: str) -> DeviceChoice:
+    """Choose the CPU in place of a device that has failed; the reason is among the notes."""
+    import torch
+
+    cpu = torch.device("cpu")
+    return DeviceChoice(cpu, line(cpu), (*choice.notes, reason))
+
+
+def ran_out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error of torch says that memory was too small: Apple's GPU and the CPU have no class for that."""
+    import torch
+
+    said = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError) or any(words in said for words in _MEMORY_WORDS)
+
+
+@contextmanager
+def memory_errors(choice: DeviceChoice, what: str) -> Iterator[None]:
+    """Turn torch's ways of saying that memory is too small for `what` into the one of this package.
+
+    Raises
+    ------
+    DeviceMemoryError
+        Torch ran out of memory.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not ran_out_of_memory(error):
+            raise
+        cpu = choice.device.type == "cpu"
+        remedy = "Close other programs, or crop the image to the head." if cpu else "Choose --device cpu."
+        raise DeviceMemoryError(f"{choice.line} has too little memory for {what}.", remedy) from error
+
+
+def release_memory(device: torch.device) -> None:
+    """Give memory back that torch keeps for later, so that the next try has all of it."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
 
 
 def _accelerators() -> list[torch.device]:

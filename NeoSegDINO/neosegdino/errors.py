@@ -49,6 +49,10 @@ class DeviceError(NeoSegDINOError):
     exit_code = 6
 
 
+class DeviceMemoryError(DeviceError):
+    """The device has too little memory for even the smallest piece of the work."""
+
+
 class OutputError(NeoSegDINOError):
     """A result cannot be written."""
 

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neosegdino import flags
-from neosegdino.device import DeviceChoice
-from neosegdino.errors import DeviceError
+from neosegdino.device import DeviceChoice, memory_errors, ran_out_of_memory, release_memory
 from neosegdino.flags import Flag
 from neosegdino.geometry import Grid
 from neosegdino.model import WindowModel, rescale_windows
@@ -119,17 +118,22 @@ def with_less_memory(work: Callable[[int], Answer], run: Run) -> Answer:
 
     Raises
     ------
-    DeviceError
+    DeviceMemoryError
         One slice is too much already.
     """
-    while True:
+    while run.chunk > 1:
         try:
             return work(run.chunk)
-        except torch.OutOfMemoryError as error:
-            if run.chunk == 1:
-                raise DeviceError(
-                    f"{run.choice.line} has too little memory for one slice.", "Choose --device cpu."
-                ) from error
-        torch.cuda.empty_cache()
+        except RuntimeError as error:
+            if not ran_out_of_memory(error):
+                raise
+        release_memory(run.choice.device)  # after the handler: the error's traceback holds what did not fit
         run.chunk //= 2
-        run.note(flags.MEMORY, f"The device ran out of memory; continuing with {run.chunk} slices at a time.")
+        run.progress.divide_steps(2)
+        run.note(flags.MEMORY, f"The device ran out of memory; continuing with {_slices(run.chunk)} at a time.")
+    with memory_errors(run.choice, "one slice"):
+        return work(run.chunk)
+
+
+def _slices(count: int) -> str:
+    return "1 slice" if count == 1 else f"{count} slices"

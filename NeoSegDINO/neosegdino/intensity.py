@@ -105,7 +105,10 @@ def clean(volume: Volume) -> Cleaned:
         count = int(np.count_nonzero(broken))
         if count:
             data[broken] = 0
-            notes.append(f"{count} voxels that are not finite numbers were set to 0.")
+            notes.append(
+                f"{count} voxels that are not finite numbers were set to 0. Convert the original image again if they "
+                "lie in the brain."
+            )
     found = levels(data, source=volume.source)
     reach = _HOT_FACTOR * (found.top - found.base)
     low, high = found.base - reach, found.base + reach

@@ -94,6 +94,8 @@ class Progress:
         self._runs = runs
         self._run = 0
         self._shares: dict[str, float] = {}
+        self._kept = 0.0  # of this run, what the bar showed when it was started over
+        self._measured_from = 0  # run with which the measured time begins
         self._begun = clock()
         self._stage = ""
         self._stage_begun = self._begun
@@ -110,10 +112,21 @@ class Progress:
         stages : mapping of str to float
             The stages in order, each with its expected share of the time; shares need not sum to 1.
         """
-        whole = sum(stages.values())
-        self._shares = {name: share / whole for name, share in stages.items()}
-        self._stage, self._done_share = "", 0.0
-        self._steps, self._total = 0, 1
+        self._kept = 0.0
+        self._divide(stages)
+
+    def start_over(self, stages: Mapping[str, float]) -> None:
+        """Begin the present run once more, such as on another device.
+
+        What the bar shows stays and the rest of it is shared anew; the time that is left is measured from now on.
+        """
+        self._kept = self._in_run()
+        self._measured_from, self._begun = self._run, self._clock()
+        self._divide(stages)
+
+    def divide_steps(self, parts: int) -> None:
+        """Say that each step of the present stage is from now on done in several smaller ones."""
+        self._steps, self._total = self._steps * parts, self._total * parts
 
     def start(self, stage: str, total: int = 1) -> None:
         """Begin a planned stage of `total` steps; the one before counts as done.
@@ -147,7 +160,7 @@ class Progress:
     def finish(self) -> None:
         """Say that the present run is over, also when it failed; the next one is planned anew."""
         self._run = min(self._runs, self._run + 1)
-        self._shares, self._stage = {"done": 0.0}, "done"
+        self._shares, self._stage, self._kept = {"done": 0.0}, "done", 0.0
         self._done_share, self._steps, self._total = 0.0, 0, 1
         self._emit()
 
@@ -155,24 +168,37 @@ class Progress:
         """Tell the user something."""
         self._sink(LogEvent(level, message))
 
+    def _divide(self, stages: Mapping[str, float]) -> None:
+        whole = sum(stages.values())
+        self._shares = {name: share / whole for name, share in stages.items()}
+        self._stage, self._done_share = "", 0.0
+        self._steps, self._total = 0, 1
+
     def _step(self) -> None:
         if self._cancelled():
             raise Cancelled("Cancelled before the result was written.")
         self._emit()
 
-    def _emit(self) -> None:
-        share = self._shares[self._stage] * self._steps / self._total
-        in_run = self._done_share + share
-        self._shown = min(1.0, max(self._shown, (self._run + in_run) / self._runs))
-        self._sink(ProgressEvent(round(self._shown, 4), self._stage, self._remaining(in_run)))
+    def _since_plan(self) -> float:
+        """Share of the stages that is done."""
+        return self._done_share + self._shares.get(self._stage, 0.0) * self._steps / self._total
 
-    def _remaining(self, in_run: float) -> float | None:
+    def _in_run(self) -> float:
+        """Share of the present run that is done."""
+        return self._kept + (1 - self._kept) * self._since_plan()
+
+    def _emit(self) -> None:
+        self._shown = min(1.0, max(self._shown, (self._run + self._in_run()) / self._runs))
+        self._sink(ProgressEvent(round(self._shown, 4), self._stage, self._remaining()))
+
+    def _remaining(self) -> float | None:
         """Measured time per share so far, and in the present stage the measured time per step."""
         now = self._clock()
         elapsed = now - self._begun
-        if self._shown < _HONEST_FRACTION or elapsed < _HONEST_SECONDS:
+        done = self._run - self._measured_from + self._since_plan()
+        if done / self._runs < _HONEST_FRACTION or elapsed < _HONEST_SECONDS:
             return None
-        per_share = elapsed / (self._run + in_run)
+        per_share = elapsed / done
         left = self._shares[self._stage] * per_share
         if self._steps:
             left = (now - self._stage_begun) / self._steps * (self._total - self._steps)

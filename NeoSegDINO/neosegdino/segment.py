@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neosegdino import flags, geometry, intensity, report
+from neosegdino import flags, geometry, intensity, report, suitability
 from neosegdino.age import check_age
 from neosegdino.bundle import Bundle
 from neosegdino.components import keep_components
-from neosegdino.device import resolve
-from neosegdino.errors import VolumeError
+from neosegdino.device import cpu_instead, memory_errors, release_memory, resolve
+from neosegdino.errors import DeviceMemoryError, VolumeError
+from neosegdino.flags import Flag
 from neosegdino.geometry import Grid
 from neosegdino.inference import Run, count_chunks, probabilities, rescale, segment_windows
 from neosegdino.loading import Models, load_models
@@ -94,7 +95,8 @@ def segment(
     windows : {"located", "all"}, optional
         One window over the located hippocampi, or the whole volume in windows; the bundle's default.
     device : str
-        ``auto``, ``cpu``, ``cuda``, ``cuda:<number>`` or ``mps``.
+        ``auto``, ``cpu``, ``cuda``, ``cuda:<number>`` or ``mps``. With ``auto`` the CPU takes over, and the report says
+        so, where a GPU's memory is too small.
     age_weeks : float, optional
         Postmenstrual age, for the report.
     progress : Progress, optional
@@ -109,15 +111,49 @@ def segment(
     """
     check_age(age_weeks)
     progress = progress or Progress()
+    windows = windows or bundle.spec.windows.default
+    notes = _look_at(volume, bundle, windows, progress)
+    choice = resolve(device)
     progress.plan(STAGES)
-    run = Run(bundle.spec, resolve(device), progress)
+    try:
+        return _segment_on(Run(bundle.spec, choice, progress, [*notes]), volume, bundle, windows, age_weeks)
+    except DeviceMemoryError as error:
+        if device != "auto" or choice.device == torch.device("cpu"):
+            raise
+        reason = f"{error.message} The CPU computes instead, which takes longer."
+    release_memory(choice.device)  # after the handler: the error's traceback holds what did not fit
+    progress.log(reason, "warning")
+    progress.start_over(STAGES)
+    return _segment_on(
+        Run(bundle.spec, cpu_instead(choice, reason), progress, [*notes]), volume, bundle, windows, age_weeks
+    )
+
+
+def _look_at(volume: Volume, bundle: Bundle, windows: WindowMode, progress: Progress) -> list[Flag]:
+    """What is to be said about a volume before any work; told to the user as well."""
+    located = windows == "located" and bundle.spec.locator is not None
+    found = suitability.require_suitable(volume.data, volume.affine, volume.source, located=located)
+    for finding in found:
+        progress.log(str(finding), "warning")
+    judged = {flags.LOW_RESOLUTION} if bundle.spec.max_spacing_mm is not None else set()  # the report does so itself
+    return [Flag(finding.code, str(finding)) for finding in found if finding.code not in judged]
+
+
+def _segment_on(run: Run, volume: Volume, bundle: Bundle, windows: WindowMode, age_weeks: float | None) -> Segmentation:
+    """Segment on the run's device."""
+    with memory_errors(run.choice, "this model and image"):
+        return _all_steps(run, volume, bundle, windows, age_weeks)
+
+
+def _all_steps(run: Run, volume: Volume, bundle: Bundle, windows: WindowMode, age_weeks: float | None) -> Segmentation:
+    """One step after the other."""
     with run.stage("load"):
         models = load_models(bundle, run.choice.device)
     with run.stage("prepare"):
         prepared = _prepare(volume, run)
     with torch.inference_mode():
         found = _locate(prepared, models, run)
-        mode, located, answer = _segment(prepared, found, windows or run.spec.windows.default, models, run)
+        mode, located, answer = _segment(prepared, found, windows, models, run)
     if located and located.back_to_front:
         run.note(flags.ORIENTATION, BACK_TO_FRONT)
     if mode == "located":

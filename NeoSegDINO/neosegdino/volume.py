@@ -14,6 +14,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
+from neosegdino import suitability
 from neosegdino.errors import OutputError, VolumeError
 from neosegdino.files import atomic_path
 from neosegdino.geometry import Affine, Array, check_affine
@@ -111,8 +112,9 @@ def load_volume(path: str | Path, *, flat: bool = False) -> Volume:
     _check_type(image.get_data_dtype(), name)
     data = _read(image, path)
     data, frame_notes = _single_frame(data, name)
-    if not flat:
-        _check_contrast(data, name)
+    if not flat and suitability.is_flat(data):
+        finding = suitability.flat(name)
+        raise VolumeError(finding.message, finding.remedy)
     return Volume(data, affine, name, (*notes, *frame_notes))
 
 
@@ -245,15 +247,6 @@ def _single_frame(data: Array, name: str) -> tuple[Array, tuple[str, ...]]:
     if data.ndim == 3:
         return data, ()
     return data.reshape(data.shape[:3], order="A"), (f"The one frame of a {data.ndim}D file ({shape}) was used.",)
-
-
-def _check_contrast(data: Array, name: str) -> None:
-    low, high = data.min(), data.max()
-    if not (np.isfinite(low) and np.isfinite(high)):
-        finite = data[np.isfinite(data)]
-        low, high = (finite.min(), finite.max()) if finite.size else (0, 0)
-    if low == high:
-        raise VolumeError(f"{name} is empty: all voxels have the same value.", "Give an image with contrast.")
 
 
 def _storable(data: Array) -> Array:

@@ -187,6 +187,20 @@ def waits() -> None:
     result()
 
 
+def by_name() -> None:
+    """Do the work, but die of a volume that is named bad."""
+    if Path(sys.argv[2]).name.startswith("bad"):
+        crash()
+    slow()
+
+
+def short_of_memory() -> None:
+    """Warn, then do the work."""
+    progress(0.2, "segment")
+    say(event="log", level="warning", message="Small card has too little memory. The CPU computes instead.")
+    slow()
+
+
 def wrong_grid() -> None:
     """Hand over labels of another shape."""
     import nibabel as nib

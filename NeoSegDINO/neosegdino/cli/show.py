@@ -63,8 +63,8 @@ class _Terminal:
             _print_result(event.output)
             self._warn([warning for warning in event.output["warnings"] if warning not in self._told])
         elif isinstance(event, LogEvent) and event.level == "warning":
+            self._warn([event.message] if event.message not in self._told else [])
             self._told.add(event.message)
-            self._warn([event.message])
         elif isinstance(event, ErrorEvent):
             _print_error(event)
         elif self._bar is not None:

@@ -94,7 +94,7 @@ def test_a_crash_gives_its_last_error_and_the_traceback(fake_worker, jobs):
 @pytest.mark.parametrize(
     ("what", "kind", "message"),
     [
-        ("vanish", OutputError, "killed, most likely because memory ran out"),
+        ("vanish", OutputError, r"killed \(exit code -9\), most likely because memory ran out"),
         ("nothing", OutputError, "without a result"),
         ("wrong_grid", OutputError, "not on the input's grid"),
         ("error", VolumeError, "^T2w brain / 1: all voxels are equal"),

@@ -9,7 +9,7 @@ from module_samples.segment_points import mask_of, segment_points
 from neosegdino.errors import OutputError
 from NeoSegDINOLib.label_boxes import label_boxes
 from NeoSegDINOLib.results import report_of
-from NeoSegDINOLib.segmentation import holds_result, segment_id
+from NeoSegDINOLib.segmentation import holds_result, is_result_of, result_of, segment_id
 from NeoSegDINOLib.segmentation import show_segmentation as show
 
 REPORT = {"schema": "neosegdino-report/1", "note": 'a "quote"; a colon: and \u00fc'}
@@ -187,3 +187,46 @@ def test_saved_and_reloaded_with_the_scene(volume, labels, tmp_path):
         segment = node.GetSegmentation().GetSegment(segment_id(part))
         assert part.terminology.modifier.value in terminology_of(segment)
         assert mask_of(node, part, again).sum() == (labels == part.label).sum()
+
+
+@pytest.fixture
+def undo(slicer_scene):
+    """Slicer's undo, which an application has to switch on, for segmentations."""
+    default = slicer.mrmlScene.CreateNodeByClass("vtkMRMLSegmentationNode")
+    default.UnRegister(None)
+    default.UndoEnabledOn()
+    slicer.mrmlScene.AddDefaultNode(default)
+    slicer.mrmlScene.SetUndoOn()
+    yield slicer.mrmlScene.Undo
+    default.UndoEnabledOff()
+    slicer.mrmlScene.SetUndoOff()
+    slicer.mrmlScene.ClearUndoStack()
+
+
+def test_slicers_undo_takes_a_new_result_back(undo, volume, labels):
+    show_segmentation(volume, labels, CLASSES, REPORT)
+    undo()
+    assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode") == []
+
+
+def test_slicers_undo_brings_a_replaced_result_back(undo, volume, labels):
+    node = show_segmentation(volume, labels, CLASSES, REPORT)
+    moved = np.roll(labels, 3, axis=1)
+    show_segmentation(volume, moved, CLASSES, REPORT | {"note": "second"}, node)
+    undo()
+    (back,) = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    assert report_of(back) == REPORT
+    for part in CLASSES:
+        np.testing.assert_array_equal(mask_of(back, part, volume), labels == part.label)
+
+
+def test_the_result_of_a_volume_is_found_again(volume, labels):
+    other_node(volume)
+    assert result_of(volume) is None
+    first = show_segmentation(volume, labels, CLASSES, REPORT)
+    second = show_segmentation(volume, labels, CLASSES, REPORT)
+    assert result_of(volume) is second
+    assert is_result_of(first, volume)
+    another = slicer.util.addVolumeFromArray(np.zeros(SHAPE[::-1], np.int16))
+    assert result_of(another) is None
+    assert not is_result_of(None, volume)

@@ -5,7 +5,8 @@ import warnings
 import pytest
 import torch
 from neosegdino import device
-from neosegdino.errors import DeviceError
+from neosegdino.device import DeviceChoice, cpu_instead, memory_errors, resolve
+from neosegdino.errors import DeviceError, DeviceMemoryError
 
 
 @pytest.fixture
@@ -89,3 +90,40 @@ def test_auto_says_why_a_card_cannot_be_reached(monkeypatch: pytest.MonkeyPatch)
     (note,) = device.resolve("auto").notes
     assert "(CUDA initialization: The NVIDIA driver on your system is too old)" in note
     assert "the CPU computes instead" in note
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("MPS backend out of memory (MPS allocated: 5.50 GB)"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+)
+def test_a_lack_of_memory_has_one_name(error: RuntimeError) -> None:
+    choice = DeviceChoice(torch.device("cuda"), "Card (cuda:0)")
+    text = r"Card \(cuda:0\) has too little memory for a test"
+    with pytest.raises(DeviceMemoryError, match=text) as caught, memory_errors(choice, "a test"):
+        raise error
+    assert caught.value.remedy == "Choose --device cpu."
+    assert caught.value.exit_code == 6
+
+
+def test_a_real_lack_of_memory_on_the_cpu_has_that_name() -> None:
+    text = "too little memory for a test"
+    with pytest.raises(DeviceMemoryError, match=text) as caught, memory_errors(resolve("cpu"), "a test"):
+        torch.empty(1 << 60, dtype=torch.uint8)
+    assert "Close other programs" in caught.value.remedy
+
+
+def test_other_errors_pass_unchanged() -> None:
+    with pytest.raises(RuntimeError, match="shapes"), memory_errors(resolve("cpu"), "a test"):
+        raise RuntimeError("shapes do not fit")
+
+
+def test_the_cpu_in_place_of_a_card_says_why() -> None:
+    choice = cpu_instead(DeviceChoice(torch.device("cuda"), "Card", ("First.",)), "Second.")
+    assert choice.device == torch.device("cpu")
+    assert choice.notes == ("First.", "Second.")
+    assert choice.line.startswith("CPU")

@@ -99,6 +99,40 @@ def test_remaining_time_counts_the_runs_to_come(events: list[Event]) -> None:
     assert events[-1].remaining_s == 10.0 + 3 * 20.0
 
 
+def test_a_run_that_starts_over_keeps_the_bar_and_measures_anew(events: list[Event]) -> None:
+    clock = Clock()
+    progress = Progress(events.append, clock=clock)
+    progress.plan({"read": 1, "encode": 1})
+    progress.start("read")
+    clock.now = 1.0
+    progress.advance()
+    clock.now = 50.0  # lost on a device that was given up
+    progress.start_over({"read": 1, "encode": 1})
+    progress.start("read")
+    clock.now = 52.0
+    progress.advance()
+    progress.start("encode", 2)
+    clock.now = 53.0
+    progress.advance()
+    assert fractions(events) == [0.0, 0.5, 0.5, 0.75, 0.75, 0.875]
+    shown = [event.remaining_s for event in events if isinstance(event, ProgressEvent)]
+    assert shown[2] is None
+    assert shown[-1] == 1.0
+    progress.finish()
+    assert fractions(events)[-1] == 1.0
+
+
+def test_steps_in_smaller_parts_do_not_fill_the_bar_too_soon(events: list[Event]) -> None:
+    progress = Progress(events.append)
+    progress.plan({"encode": 1})
+    progress.start("encode", 4)
+    progress.advance()
+    progress.divide_steps(2)
+    for _ in range(6):
+        progress.advance()
+    assert fractions(events) == [0, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1]
+
+
 def test_cancelling_stops_at_the_next_step(events: list[Event]) -> None:
     answers = iter([False, True])
     progress = Progress(events.append, lambda: next(answers))

@@ -13,8 +13,9 @@ import pytest
 import torch
 from neosegdino import segment as module
 from neosegdino.bundle import Bundle, load_bundle
+from neosegdino.device import DeviceChoice
 from neosegdino.encoder import SliceEncoder
-from neosegdino.errors import Cancelled, DeviceError, VolumeError
+from neosegdino.errors import Cancelled, DeviceError, DeviceMemoryError, VolumeError
 from neosegdino.progress import Event, LogEvent, Progress, ProgressEvent
 from neosegdino.segment import STAGES, Segmentation, segment
 from neosegdino.spec import DecoderSpec, Preprocessing, WindowSpec
@@ -234,8 +235,26 @@ def test_hippocampi_at_the_border_of_the_window_are_noted(make_bundle: MakeBundl
 
 @pytest.mark.parametrize("value", [0, 7])
 def test_a_volume_without_foreground(oracle: Bundle, value: int) -> None:
-    with pytest.raises(VolumeError, match=r"empty\.nii has no foreground"):
+    with pytest.raises(VolumeError, match=r"empty\.nii is empty"):
         segment(Volume(np.full((20, 20, 20), value, np.int16), np.eye(4), "empty.nii"), oracle)
+
+
+def test_a_view_too_small_for_two_hippocampi_is_refused_only_where_they_are_to_be_located(
+    oracle: Bundle, straight: Segmentation
+) -> None:
+    part = replace(straight.volume, data=straight.volume.data[30:50])
+    with pytest.raises(VolumeError, match="covers only 32 mm from left to right") as caught:
+        segment(part, oracle)
+    assert caught.value.remedy.startswith("Load the whole head, or let the whole volume be cut into windows")
+    assert "covers only 32 mm from left to right" in warnings(segment(part, oracle, windows="all"))
+
+
+def test_what_was_found_before_the_work_is_told_once_and_reported(oracle: Bundle) -> None:
+    events: list[Event] = []
+    result = segment(volume_on(make_view(spacing=(1.6, 3.6, 1.6))), oracle, progress=Progress(events.append))
+    told = [event.message for event in events if isinstance(event, LogEvent)]
+    (text,) = [message for message in told if "3.6 mm from back to front" in message]
+    assert result.report["warnings"].count(text) == 1
 
 
 def test_progress_rises_from_the_start_to_the_end(oracle: Bundle, straight: Segmentation) -> None:
@@ -303,9 +322,70 @@ def test_where_memory_is_short_fewer_slices_are_taken_and_that_is_said(
 
 def test_where_not_even_one_slice_fits(oracle: Bundle, straight: Segmentation, monkeypatch: pytest.MonkeyPatch) -> None:
     short_of_memory(monkeypatch, most=0)
-    with pytest.raises(DeviceError, match="too little memory for one slice") as caught:
+    with pytest.raises(DeviceMemoryError, match="too little memory for one slice") as caught:
         segment(straight.volume, oracle)
-    assert "--device cpu" in caught.value.remedy
+    assert "Close other programs" in caught.value.remedy
+
+
+@pytest.fixture
+def small_card(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
+    """A device that holds no slice at all, until the CPU takes over; returns the events of the run."""
+    encode = SliceEncoder.encode_slices
+    events: list[Event] = []
+
+    def encode_slices(self: SliceEncoder, slices: torch.Tensor) -> list[torch.Tensor]:
+        if not any(isinstance(event, LogEvent) and "CPU computes instead" in event.message for event in events):
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return encode(self, slices)
+
+    choice = DeviceChoice(torch.device("cpu", 0), "Small card (cuda:0)", ("It is small.",))
+    monkeypatch.setattr(module, "resolve", lambda _name: choice)
+    monkeypatch.setattr(SliceEncoder, "encode_slices", encode_slices)
+    return events
+
+
+def test_the_cpu_takes_over_from_a_card_that_is_too_small_and_that_is_said(
+    oracle: Bundle, straight: Segmentation, small_card: list[Event]
+) -> None:
+    result = segment(straight.volume, oracle, progress=Progress(small_card.append))
+    assert np.array_equal(result.labels, straight.labels)
+    text = "Small card (cuda:0) has too little memory for one slice. The CPU computes instead, which takes longer."
+    assert text in result.report["warnings"]
+    assert "It is small." in result.report["warnings"]
+    assert result.report["device"]["name"] == "cpu"
+    assert [event.message for event in small_card if isinstance(event, LogEvent)][-1] == text
+    fractions = [event.fraction for event in small_card if isinstance(event, ProgressEvent)]
+    assert fractions == sorted(fractions)
+    assert len(set(fractions)) > 8, "the bar has to move on the CPU too"
+
+
+def test_a_card_that_was_asked_for_by_name_is_not_exchanged(
+    oracle: Bundle, straight: Segmentation, small_card: list[Event]
+) -> None:
+    with pytest.raises(DeviceMemoryError, match=r"Small card \(cuda:0\) has too little memory for one slice"):
+        segment(straight.volume, oracle, device="cuda", progress=Progress(small_card.append))
+
+
+def test_too_little_memory_for_the_model_itself_is_told_as_such(
+    oracle: Bundle, straight: Segmentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_arguments: Any) -> Any:
+        raise RuntimeError("MPS backend out of memory (MPS allocated: 5.50 GB, max allowed: 6.80 GB).")
+
+    monkeypatch.setattr(module, "load_models", load)
+    with pytest.raises(DeviceMemoryError, match="too little memory for this model and image"):
+        segment(straight.volume, oracle)
+
+
+def test_other_failures_of_torch_are_not_taken_for_a_lack_of_memory(
+    oracle: Bundle, straight: Segmentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def encode_slices(*_arguments: Any) -> Any:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(SliceEncoder, "encode_slices", encode_slices)
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        segment(straight.volume, oracle)
 
 
 def test_an_unknown_device_is_named(oracle: Bundle, straight: Segmentation) -> None:

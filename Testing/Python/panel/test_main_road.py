@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+
 import numpy as np
+import psutil
 import pytest
 import slicer
 from module_samples.segment_points import segment_points
+from module_samples.volumes import scene_contents
 
 SHAPE = (56, 64, 60)
 
@@ -81,3 +87,45 @@ def test_console_and_the_workers_own_errors(real_worker, module, slicer_scene):
         logic.segment(volume, bundle=real_worker, device="cpu")
     assert "newborn" in caught.value.message
     assert "/" not in caught.value.message
+
+
+@pytest.fixture
+def at_work(real_worker, module_widget, slicer_scene, jobs):
+    """The real worker in the middle of its work; returns its processes."""
+    add_head()
+    module_widget._parameterNode.bundle = real_worker
+    module_widget.ui.deviceComboBox.currentIndex = 1
+    module_widget.ui.segmentButton.click()
+    slicer_scene.wait_for(lambda: module_widget.ui.progressBar.value > 0, 60)
+    return psutil.Process().children(recursive=True)
+
+
+@pytest.mark.slow
+def test_a_killed_worker_says_what_happened_and_leaves_nothing(at_work, module_widget, slicer_scene, jobs):
+    ui, tab = module_widget.ui, module_widget.segmentTab
+    before = set(scene_contents())
+    for process in at_work:
+        os.kill(process.pid, signal.SIGKILL)
+    slicer_scene.wait_for(lambda: tab.run is None)
+    assert "killed (exit code -9)" in ui.messageLabel.text
+    assert "Close other programs" in ui.messageLabel.text
+    ui.copyLogButton.click()
+    log = slicer.app.clipboard().text()
+    assert "arguments: segment" in log
+    assert "exit code: -9" in log
+    assert set(scene_contents()) == before
+    assert list(jobs.iterdir()) == []
+    assert ui.segmentButton.enabled
+
+
+@pytest.mark.slow
+def test_cancel_ends_the_real_worker_within_two_seconds(at_work, module_widget, slicer_scene, jobs):
+    ui, tab = module_widget.ui, module_widget.segmentTab
+    before, run = scene_contents(), tab.run
+    began = time.monotonic()
+    ui.cancelButton.click()
+    assert run.join(2)
+    assert psutil.wait_procs(at_work, timeout=2)[1] == []
+    assert time.monotonic() - began < 2
+    assert list(jobs.iterdir()) == []
+    assert scene_contents() == before

@@ -87,6 +87,26 @@ class TestInput:
         assert not ui.segmentButton.enabled
         assert "'empty' holds no image" in ui.segmentButton.toolTip
 
+    def test_what_to_think_of_is_said_before_the_click(self, ui):
+        volume = add_volume()
+        assert "covers only 40 mm from left to right" in ui.inputNoteLabel.text
+        assert "covers only 26 mm from bottom to top" in ui.inputNoteLabel.text
+        assert ui.segmentButton.enabled
+        volume.SetSpacing(4, 4, 4)
+        (text,) = {line[2:21] for line in ui.inputNoteLabel.text.splitlines()}
+        assert text == "The voxels measure "
+        volume.SetSpacing(1.6, 1.6, 1.9)
+        assert ui.inputNoteLabel.isHidden()
+
+    def test_what_hinders_a_run_is_said_before_the_click(self, ui):
+        volume = add_volume()
+        volume.SetSpacing(0.4, 0.9, 1.1)
+        assert not ui.segmentButton.enabled
+        assert "'T2w' covers only 20 mm from left to right: too little for two hippocampi." in ui.inputNoteLabel.text
+        assert ui.segmentButton.toolTip in ui.inputNoteLabel.text
+        ui.windowsComboBox.currentIndex = 1
+        assert ui.segmentButton.enabled
+
     def test_a_transform_that_bends_is_refused_and_one_that_turns_is_not(self, ui):
         volume = add_volume()
         bend = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLGridTransformNode", "bend")
@@ -134,24 +154,6 @@ class TestChoices:
         assert "--bundle other --windows all --device cpu" in run.log
         run.cancel()
 
-    def test_choices_and_result_come_back_with_the_scene(self, ui, module_widget, fake_worker, finish, tmp_path):
-        fake_worker("slow")
-        add_volume()
-        ui.windowsComboBox.currentIndex = 1
-        ui.segmentButton.click()
-        finish()
-        path = str(tmp_path / "scene.mrb")
-        assert slicer.util.saveScene(path)
-        slicer.mrmlScene.Clear(0)
-        assert not ui.segmentButton.enabled
-        assert ui.resultWidget.isHidden()
-        slicer.util.loadScene(path)
-        module_widget.enter()
-        assert ui.windowsComboBox.currentIndex == 1
-        assert ui.inputSelector.currentNode().GetName() == "T2w"
-        assert ui.outputSelector.currentNode().GetName() == "T2w hippocampus"
-        assert ui.resultTable.item(0, 0).text() == "Left"
-
 
 class TestRun:
     def test_a_click_gives_two_hippocampi_and_their_table(self, ui, fake_worker, finish):
@@ -181,13 +183,22 @@ class TestRun:
         assert ui.stageLabel.text == "Outlining the hippocampi, about 15 s left"
         run.cancel()
 
+    def test_what_the_worker_warns_of_is_shown_while_it_works(self, ui, fake_worker, finish, slicer_scene):
+        fake_worker("short_of_memory")
+        add_volume()
+        ui.segmentButton.click()
+        slicer_scene.wait_for(lambda: "\u26a0" in ui.stageLabel.text)
+        first, second = ui.stageLabel.text.split("\n")
+        assert first.startswith("Outlining the hippocampi")
+        assert second == "\u26a0 Small card has too little memory. The CPU computes instead."
+        finish()
+
     def test_while_it_runs_no_second_click_counts(self, ui, tab, hanging):
         add_volume()
         run, pids = hanging()
         numbers = pids.read_text()
         assert not ui.segmentButton.enabled
-        assert "running" in ui.segmentButton.toolTip
-        assert not ui.choicesWidget.enabled
+        assert "'T2w' is being segmented" in ui.segmentButton.toolTip
         ui.segmentButton.click()
         tab.on_segment()
         assert tab.run is run
@@ -296,17 +307,19 @@ class TestOutput:
         assert mine.GetSegmentation().GetNumberOfSegments() == 2
         assert len(slicer.util.getNodesByClass("vtkMRMLSegmentationNode")) == 1
 
-    @pytest.mark.parametrize(("answer", "runs"), [("Cancel", False), ("Ok", True)])
-    def test_an_earlier_result_is_replaced_only_with_a_yes(self, ui, finished, slicer_scene, answer, runs):
-        segmentation = ui.outputSelector.currentNode().GetSegmentation()
+    @pytest.mark.parametrize(("answer", "runs", "results"), [("Cancel", False, 1), ("No", True, 2), ("Yes", True, 1)])
+    def test_an_earlier_result_is_replaced_only_with_a_yes(self, ui, finished, slicer_scene, answer, runs, results):
+        node = ui.outputSelector.currentNode()
         changes = []
-        segmentation.AddObserver(slicer.vtkSegmentation.SegmentModified, lambda *_: changes.append(1))
+        node.GetSegmentation().AddObserver(slicer.vtkSegmentation.SegmentModified, lambda *_: changes.append(1))
         slicer_scene.dialogs.answer(answer)
         ui.segmentButton.click()
         assert ui.progressWidget.isHidden() is not runs
         finished()
         assert "'T2w hippocampus' holds the hippocampi" in slicer_scene.dialogs.shown[-1].text
-        assert bool(changes) is runs
+        assert bool(changes) is (answer == "Yes")
+        assert len(slicer.util.getNodesByClass("vtkMRMLSegmentationNode")) == results
+        assert (ui.outputSelector.currentNode() is node) is (results == 1)
 
     def test_the_table_is_that_of_the_chosen_node(self, ui, finished):
         assert not ui.resultWidget.isHidden()
