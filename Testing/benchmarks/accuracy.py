@@ -1,6 +1,6 @@
 """What the shipped bundle does on real images: Dice on an adult's T1 shown at newborn size, volumes on infants.
 
-    python Testing/benchmarks/accuracy.py --adult test_scan.npz --infants FOLDER
+    python Testing/benchmarks/accuracy.py --adult test_scan.npz --infants FOLDER [--bundle NAME] [--figures FILE]
 
 `test_scan.npz` is VoxelMorph's test scan (an adult T1 of 160x192x224 voxels with FreeSurfer labels); the folder holds
 NIfTI images of infants, which have no labels: of them the volumes, and where a T1w and a T2w of one name are there,
@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from neosegdino.bundle_store import find_bundle
 from neosegdino.segment import Segmentation, segment
+from neosegdino.spec import Accuracy
+from neosegdino.training.figures import record_figures, side_rows
 from neosegdino.volume import Volume, load_volume
 from numpy.typing import NDArray
 
@@ -52,17 +54,28 @@ def millilitres(result: Segmentation) -> str:
     return ", ".join(f"{row['side']} {row['volume_ml']:.2f} ml (confidence {row['confidence']:.2f})" for row in rows)
 
 
+def rows(data: str, metric: str, left: float, right: float, note: str) -> list[Accuracy]:
+    """Figures of one image."""
+    command = "python Testing/benchmarks/accuracy.py"
+    return side_rows(data, metric, np.array([[left, right]]), command, held_out=True, note=note)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--adult", type=Path)
     parser.add_argument("--infants", type=Path)
+    parser.add_argument("--bundle", help="name or folder; the shipped one by default")
+    parser.add_argument("--figures", type=Path, help="JSON file that takes the figures for a bundle's card")
     arguments = parser.parse_args()
-    bundle = find_bundle(None)
+    bundle = find_bundle(arguments.bundle)
+    figures: list[Accuracy] = []
     print(f"bundle {bundle.spec.name} {bundle.spec.version}")
     if arguments.adult:
         volume, truth = adult_at_newborn_size(arguments.adult)
         left, right = dice(segment(volume, bundle).labels, truth)
         print(f"{volume.source}, one adult at {NEWBORN_VOXEL_MM} mm: Dice left {left:.3f}, right {right:.3f}")
+        data = "one adult's T1w (VoxelMorph's test scan, FreeSurfer's labels) at 0.7 mm, newborn size"
+        figures += rows(data, "Dice", left, right, "real image; one adult, so no spread")
     answers = {}
     for path in sorted(arguments.infants.glob("*.nii.gz")) if arguments.infants else []:
         result = segment(load_volume(path), bundle)
@@ -74,6 +87,12 @@ def main() -> None:
         if other := answers.get(name.replace("T1w", "T2w")) if "T1w" in name else None:
             left, right = dice(other.labels, result.labels)
             print(f"{name} against T2w of the same infant: Dice left {left:.3f}, right {right:.3f}")
+            data = "one infant's T1w against its T2w (BME-X template, 0 to 3 months), no truth known"
+            figures += rows(
+                data, "agreement (Dice)", left, right, "real images; how much two answers agree, not how right"
+            )
+    if arguments.figures:
+        record_figures(arguments.figures, figures)
 
 
 if __name__ == "__main__":

@@ -82,8 +82,8 @@ class Stage:
 
 STAGES = {
     "encoder": Stage(Schedule(steps=4900, rate=6e-4, warmup=300), images=20, slices=16),
-    "decoder": Stage(Schedule(steps=2400, rate=2e-3, warmup=50, weight_decay=0.01), images=8),
-    "locator": Stage(Schedule(steps=850, rate=2e-3, warmup=50, weight_decay=0.01), images=12),
+    "decoder": Stage(Schedule(steps=7800, rate=2e-3, warmup=50, weight_decay=0.01), images=8),
+    "locator": Stage(Schedule(steps=2650, rate=2e-3, warmup=50, weight_decay=0.01), images=12),
 }
 
 

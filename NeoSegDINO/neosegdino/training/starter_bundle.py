@@ -20,7 +20,7 @@ from neosegdino.training import starter
 from neosegdino.training.starter_card import CARD, NOTICE, figures_table
 
 NAME = "neonatal-starter"
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
 LABEL_MAPS = DataSource(
     name="SynthSeg training label maps",

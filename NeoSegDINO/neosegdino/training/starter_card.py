@@ -15,13 +15,16 @@ Left and right hippocampus from a newborn's brain MRI (T1w or T2w). **Research u
   encodes every coronal slice of a window, a depth embedding, and a light 3D decoding arm with an image stem; a second
   arm on the same encoder finds the hippocampi in the whole head.
 - Trained from scratch by this project. **These are not Meta's DINOv3 weights**, and nothing of them is inside.
-- Trained on synthetic MRI alone: label maps of 16 adult heads, shrunk to newborn size, deformed, given newborn and
-  random contrasts. **No patient image was used.** The method follows arXiv 2602.23962.
+- Trained on synthetic MRI alone: label maps of 15 adult heads, taken towards a newborn's (smoother cortex, wider
+  ventricles and fluid spaces, a myelinated internal capsule), shrunk to newborn size, deformed, given newborn and
+  random contrasts and the faults of acquisitions. **No patient image was used.** The method follows arXiv 2602.23962.
+- The confidence is tempered: the scores are divided by a temperature that was fitted on further images of the
+  training heads.
 
 ## What it is not
 - Not validated on labelled newborn images: none are openly available to this project. The figures below say on what
   each was measured.
-- Adult folding shrunk to newborn size is not newborn anatomy; expect errors at the head (amygdala) and the tail.
+- Adult heads taken towards a newborn's are not newborn anatomy; expect errors at the head (amygdala) and the tail.
 - Ages: brains of about 180 to 850 ml (30 weeks of gestation to 3 months after term). Contrasts: T1w, T2w. Spacing up
   to about 3 mm in one direction. Outside of this it was not tried.
 - Sides are taken from the image's own orientation (RAS). A file whose header contradicts the anatomy gives swapped
@@ -54,9 +57,11 @@ Medical Image Analysis 86:102789 (2023).
 
 def figures_table(accuracy: Sequence[Accuracy]) -> str:
     """Markdown table of measured figures."""
-    rows = ["| data | n | metric | mean (sd) | held out | note |", "|---|---|---|---|---|---|"]
+    rows = ["| data | n | metric | mean (sd) | held out | note | command |", "|---|---|---|---|---|---|---|"]
     for row in accuracy:
         held_out = "yes" if row.held_out else "no"
-        spread = f"{row.mean:.2f} ({row.sd:.2f})"
-        rows.append(f"| {row.data} | {row.count} | {row.metric} | {spread} | {held_out} | {row.note} |")
+        spread = f"{row.mean:.3f} ({row.sd:.3f})" if row.sd else f"{row.mean:.3f}"
+        rows.append(
+            f"| {row.data} | {row.count} | {row.metric} | {spread} | {held_out} | {row.note} | `{row.command}` |"
+        )
     return "\n".join(rows)
