@@ -47,14 +47,18 @@ def test_once_is_once_a_start(slicer_scene):
         assert clock.ticks == expected
 
 
-@pytest.mark.parametrize("once", [False, True])
-def test_a_timer_that_has_ended_keeps_nobody(slicer_scene, once):
+def run_out(session, *, once: bool) -> weakref.ref[Clock]:
+    """Let a timer run, and end it."""
     clock = Clock(once=once)
     clock.timer.start()
-    slicer_scene.wait_for(lambda: clock.ticks == 1)
+    session.wait_for(lambda: clock.ticks == 1)
     if not once:
         clock.timer.stop()
-    kept = weakref.ref(clock)
-    del clock
+    return weakref.ref(clock)
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_a_timer_that_has_ended_keeps_nobody(slicer_scene, once):
+    kept = run_out(slicer_scene, once=once)
     gc.collect()
     assert kept() is None

@@ -6,7 +6,6 @@ The tab "Segment" is compared with what is known here of the scene, never with t
 from __future__ import annotations
 
 import gc
-import os
 import sys
 import time
 import weakref
@@ -17,9 +16,19 @@ from typing import Any
 
 import slicer
 import vtk
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from hypothesis.strategies import booleans, integers, sampled_from
-from module_samples.leaks import leftovers, processes_in, scene_observers
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.strategies import (
+    DataObject,
+    SearchStrategy,
+    booleans,
+    data,
+    integers,
+    just,
+    one_of,
+    sampled_from,
+    tuples,
+)
+from module_samples.leaks import kill_workers, scene_observers, wait_for_no_leftovers
 from module_samples.volumes import add_volume, scene_contents
 from neosegdino.errors import Cancelled
 from NeoSegDINOLib.results import report_of
@@ -33,8 +42,6 @@ ENDING = ("babble", "babble", "slow", "crash", "vanish", "error", "nothing", "wr
 ENDLESS = ("hang", "hang", "chatter")
 OF_A_RESULT = {SEGMENTATION, "vtkMRMLSegmentationDisplayNode"}
 LONGEST_END_S = 60.0
-WHICH = integers(0, 9)
-"""Which one of those that there are, counted round."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +74,46 @@ def add_colours(name: str) -> Any:
     return volume
 
 
-VOLUMES: dict[str, Callable[[str], Any]] = {
-    "head": add_volume,
+UNSUITABLE: dict[str, Callable[[str], Any]] = {
     "slice": lambda name: add_volume(name, shape=(1, 40, 50)),
     "no image": lambda name: slicer.mrmlScene.AddNewNodeByClass(VOLUME, name),
     "colours": add_colours,
 }
+
+
+WHICH = integers(0, 9)
+"""Which one of those that there are, counted round."""
+IN_THE_SCENE = (
+    ("add_volume", sampled_from(["head", "head", *UNSUITABLE])),
+    ("add_segmentation",),
+    ("remove", sampled_from([VOLUME, SEGMENTATION, TRANSFORM]), WHICH),
+    ("change_volume", sampled_from([None, TURN, BEND, "no image"]), WHICH),
+    ("close_scene",),
+)
+IN_THE_PANEL = (
+    ("choose_node", sampled_from([VOLUME, SEGMENTATION]), WHICH),
+    ("choose_option", sampled_from(OPTIONS), WHICH),
+    ("change_tab",),
+    *3 * (("click_segment", sampled_from([*ENDING, *ENDLESS]), booleans(), booleans()),),
+    ("click_cancel",),
+    ("copy_log",),
+    ("exit",),
+    ("reload",),
+)
+MEANWHILE = (
+    ("worker_dies",),
+    ("time_passes", sampled_from([1, 10, 100])),
+    *2 * (("run_ends",),),
+)
+
+
+def steps(*kinds: tuple[Any, ...]) -> SearchStrategy[tuple[Any, ...]]:
+    """Draw a method and its arguments; a method that stands there twice is twice as likely."""
+    return one_of(*(tuples(just(name), *arguments) for name, *arguments in kinds))
+
+
+WITH_PANEL = steps(*IN_THE_SCENE, *IN_THE_PANEL, *MEANWHILE)
+WITHOUT_PANEL = steps(*IN_THE_SCENE, *MEANWHILE, *2 * (("enter",),))
 
 
 def nodes_of(kind: str) -> list[Any]:
@@ -106,66 +147,65 @@ class AnyOrder(RuleBasedStateMachine):
     def ui(self) -> Any:
         return self.widget.ui
 
+    @rule(data=data())
+    def step(self, data: DataObject) -> None:
+        name, *arguments = data.draw(WITH_PANEL if self.entered else WITHOUT_PANEL, label="step")
+        getattr(self, name)(*arguments)
+
     # Done to the scene
 
-    @rule(kind=sampled_from(["head", *VOLUMES]))
     def add_volume(self, kind: str) -> None:
-        volume = VOLUMES[kind](kind)
         if kind == "head":
-            self.heads.add(volume.GetID())
+            self.add_head()
+        else:
+            UNSUITABLE[kind](kind)
 
-    @rule()
+    def add_head(self) -> Any:
+        """Add a volume that can be segmented."""
+        volume = add_volume("head")
+        self.heads.add(volume.GetID())
+        return volume
+
     def add_segmentation(self) -> None:
         slicer.mrmlScene.AddNewNodeByClass(SEGMENTATION, "mine")
 
-    @rule(kind=sampled_from([VOLUME, SEGMENTATION, TRANSFORM]), which=WHICH)
     def remove(self, kind: str, which: int) -> None:
         if nodes := nodes_of(kind):
             slicer.mrmlScene.RemoveNode(nodes[which % len(nodes)])
 
-    @rule(which=WHICH)
-    def lose_image(self, which: int) -> None:
-        if volumes := nodes_of(VOLUME):
-            volume = volumes[which % len(volumes)]
+    def change_volume(self, to: str | None, which: int) -> None:
+        volumes = nodes_of(VOLUME)
+        volume = volumes[which % len(volumes)] if volumes else None
+        if volume is not None and to == "no image":
             self.heads.discard(volume.GetID())
             volume.SetAndObserveImageData(None)
+        elif volume is not None:
+            transform = slicer.mrmlScene.AddNewNodeByClass(to).GetID() if to else None
+            volume.SetAndObserveTransformNodeID(transform)
 
-    @rule(kind=sampled_from([None, TURN, BEND]), which=WHICH)
-    def transform(self, kind: str | None, which: int) -> None:
-        if volumes := nodes_of(VOLUME):
-            transform = slicer.mrmlScene.AddNewNodeByClass(kind).GetID() if kind else None
-            volumes[which % len(volumes)].SetAndObserveTransformNodeID(transform)
-
-    @rule()
     def close_scene(self) -> None:
         slicer.mrmlScene.Clear(0)
         self.heads.clear()
 
     # Done to the panel
 
-    @precondition(lambda self: self.entered)
-    @rule(kind=sampled_from([VOLUME, SEGMENTATION]), which=WHICH)
     def choose_node(self, kind: str, which: int) -> None:
         if self.ui.choicesWidget.enabled:
             selector = self.ui.inputSelector if kind == VOLUME else self.ui.outputSelector
             nodes = [None, *nodes_of(kind)]
             selector.setCurrentNode(nodes[which % len(nodes)])
 
-    @precondition(lambda self: self.entered)
-    @rule(name=sampled_from(OPTIONS), which=WHICH)
     def choose_option(self, name: str, which: int) -> None:
         combo = getattr(self.ui, name)
         if combo.enabled:
             combo.currentIndex = which % combo.count
 
-    @precondition(lambda self: self.entered)
-    @rule(index=integers(0, 1))
-    def change_tab(self, index: int) -> None:
-        self.ui.tabWidget.currentIndex = index
+    def change_tab(self) -> None:
+        self.ui.tabWidget.currentIndex = 1 - self.ui.tabWidget.currentIndex
 
-    @precondition(lambda self: self.entered)
-    @rule(how=sampled_from([*ENDING, *ENDLESS]), agrees=booleans())
-    def click_segment(self, how: str, agrees: bool) -> None:
+    def click_segment(self, how: str, next_volume: bool, agrees: bool) -> None:
+        if next_volume and self.ui.choicesWidget.enabled:
+            self.ui.inputSelector.setCurrentNode(self.add_head())
         possible = self.ui.segmentButton.enabled
         asked = possible and report_of(self.widget._parameterNode.segmentation) is not None
         if asked:
@@ -179,16 +219,12 @@ class AnyOrder(RuleBasedStateMachine):
             self.seen.append(weakref.ref(self.run))
         assert self.world.session.dialogs.unused == 0
 
-    @precondition(lambda self: self.entered)
-    @rule()
     def click_cancel(self) -> None:
         before = scene_contents()
         self.ui.cancelButton.click()
         assert scene_contents() == before
         assert self.run is None or isinstance(self.run.error, Cancelled)
 
-    @precondition(lambda self: self.entered)
-    @rule()
     def copy_log(self) -> None:
         if not self.ui.messageFrame.isHidden() and not self.ui.copyLogButton.isHidden():
             self.ui.copyLogButton.click()
@@ -196,40 +232,31 @@ class AnyOrder(RuleBasedStateMachine):
 
     # Happening meanwhile
 
-    @rule()
     def worker_dies(self) -> None:
-        for process in processes_in(self.world.jobs):
-            if process.ppid() == os.getpid():
-                process.kill()
-                self.ends = True
+        """Alone: a child of it lives on."""
+        if self.run is not None:
+            self.let_events_come(lambda: kill_workers(self.world.jobs) > 0 or not self.run.running)
+            self.ends = True
 
-    @rule(times=sampled_from([1, 10, 100]))
     def time_passes(self, times: int) -> None:
         rounds = iter(range(times))
         self.let_events_come(lambda: next(rounds, None) is None)
 
-    @rule()
     def run_ends(self) -> None:
         if self.ends:
             self.let_events_come(lambda: self.run is None or not self.run.running)
 
     # Done to the module
 
-    @precondition(lambda self: not self.entered)
-    @rule()
     def enter(self) -> None:
         self.module.widgetRepresentation().enter()
         self.entered = True
         self.watch_panel()
 
-    @precondition(lambda self: self.entered)
-    @rule()
     def exit(self) -> None:
         self.module.widgetRepresentation().exit()
         self.entered = False
 
-    @precondition(lambda self: self.entered)
-    @rule()
     def reload(self) -> None:
         slicer.util.reloadScriptedModule("NeoSegDINO")
         self.watch_panel()
@@ -274,7 +301,7 @@ class AnyOrder(RuleBasedStateMachine):
     def require_nothing_left(self) -> None:
         """Nothing of the run that has ended is left outside the scene."""
         assert self.run.join(10)
-        assert leftovers(self.world.jobs) == []
+        wait_for_no_leftovers(self.world.jobs)
 
     def let_events_come(self, enough: Callable[[], bool]) -> None:
         """Run the event loop; only a result may change the scene."""
@@ -304,7 +331,7 @@ class AnyOrder(RuleBasedStateMachine):
         if sys.exc_info()[0] is not None:  # the step that failed says more
             return
         assert self.world.session.problems.take() == []
-        assert leftovers(self.world.jobs) == []
+        wait_for_no_leftovers(self.world.jobs)
         self.module = self.run = None
         gc.collect()
         assert scene_observers(slicer.mrmlScene) == self.observers_without
