@@ -79,8 +79,6 @@ UNSUITABLE: dict[str, Callable[[str], Any]] = {
     "no image": lambda name: slicer.mrmlScene.AddNewNodeByClass(VOLUME, name),
     "colours": add_colours,
 }
-
-
 WHICH = integers(0, 9)
 """Which one of those that there are, counted round."""
 IN_THE_SCENE = (
