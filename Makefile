@@ -15,11 +15,13 @@ help: ## show this
 demo: libraries $(VENV)/.demo ## segment the sample in a Slicer scene; labels, report, scene, picture in out/demo
 	@$(DEMO) out/demo
 
+# Two workers share the cores: with a thread each they do not fight for them.
+test: export OMP_NUM_THREADS := 1
 test: libraries $(VENV)/.test ## style, types and all tests, with their coverage
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy NeoSegDINO/neosegdino
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report=term
 
 picture: libraries $(VENV)/.demo ## make the README's picture, Resources/screenshot.png
 	@$(DEMO) --picture Resources/screenshot.png

@@ -8,10 +8,11 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-import qt
 import slicer
 from neosegdino.errors import DependencyError, NeoSegDINOError, OutputError
 from slicer.i18n import tr as _
+
+from NeoSegDINOLib.timer import Timer
 
 T = TypeVar("T")
 POLL_EVERY_MS = 50
@@ -40,9 +41,7 @@ class Background(Generic[T]):
         self._on_error = on_error
         self._ends: queue.SimpleQueue[tuple[T | None, NeoSegDINOError | None]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="NeoSegDINO background", daemon=True)
-        self._timer = qt.QTimer()
-        self._timer.setInterval(POLL_EVERY_MS)
-        self._timer.connect("timeout()", self.poll)
+        self._timer = Timer(POLL_EVERY_MS, self.poll)
 
     def start(self) -> None:
         """Start the work; returns at once."""

@@ -6,11 +6,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-import qt
 from neosegdino.errors import NeoSegDINOError
 from slicer.i18n import tr as _
 
 from NeoSegDINOLib.background import Background
+from NeoSegDINOLib.timer import Timer
 from NeoSegDINOLib.worker_document import WorkerDocument
 
 QUIET_MS = 800
@@ -32,10 +32,7 @@ class EstimateLine:
         self._folder = Path()
         self._worker: WorkerDocument | None = None
         self._background: Background[dict[str, Any]] | None = None
-        self._timer = qt.QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(QUIET_MS)
-        self._timer.connect("timeout()", self.measure)
+        self._timer = Timer(QUIET_MS, self.measure, once=True)
         self.close()
 
     def ask(self, arguments: list[str] | None, folder: Path = Path()) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import qt
 import slicer
 from neosegdino.errors import Cancelled, NeoSegDINOError, TrainingError
 from slicer.i18n import tr as _
@@ -23,6 +22,7 @@ from NeoSegDINOLib.detached import end_worker, is_alive, start_detached
 from NeoSegDINOLib.finetune_settings import arguments_of
 from NeoSegDINOLib.job_log import JobLog
 from NeoSegDINOLib.remembered_run import remember, working_elsewhere
+from NeoSegDINOLib.timer import Timer
 from NeoSegDINOLib.told_error import told_error
 
 if TYPE_CHECKING:
@@ -79,9 +79,7 @@ class FinetuneRun:
         self._asked: Literal["pause", "cancel"] | None = None
         self._asked_at = 0.0
         self._readable_at = time.monotonic()
-        self._timer = qt.QTimer()
-        self._timer.setInterval(POLL_EVERY_MS)
-        self._timer.connect("timeout()", self.poll)
+        self._timer = Timer(POLL_EVERY_MS, self.poll)
 
     @property
     def working(self) -> bool:
@@ -337,7 +335,7 @@ class FinetuneRun:
         if not self.working:
             self._timer.stop()
             return
-        self._timer.setInterval(POLL_EVERY_MS if self._asked is None else POLL_SOON_MS)
+        self._timer.every_ms = POLL_EVERY_MS if self._asked is None else POLL_SOON_MS
         self._timer.start()
 
     def _tell(self, before: State) -> None:

@@ -14,6 +14,7 @@ from slicer.i18n import tr as _
 from NeoSegDINOLib.install import missing_packages, require_installed, start_installation
 from NeoSegDINOLib.pip_installation import PipInstallation
 from NeoSegDINOLib.readiness import EXTENSION, Lack, Mend, first_lack
+from NeoSegDINOLib.timer import Timer
 from NeoSegDINOLib.use_model import UseModel
 from NeoSegDINOLib.wording import error_in_words
 
@@ -41,9 +42,7 @@ class FirstRun:
         self._lack: Lack | None = None
         self._log = ""
         self._use = UseModel(self._on_model, self._show_error)
-        self._timer = qt.QTimer()
-        self._timer.setInterval(POLL_EVERY_MS)
-        self._timer.connect("timeout()", self._show_progress)
+        self._timer = Timer(POLL_EVERY_MS, self._show_progress)
         ui.mendButton.connect("clicked(bool)", self.on_mend)
         ui.cancelInstallButton.connect("clicked(bool)", self.on_cancel)
         ui.copyInstallLogButton.connect("clicked(bool)", self.on_copy_log)

@@ -7,6 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,7 +32,7 @@ def worker_command(arguments: list[str]) -> list[str]:
 
 
 def start_worker(arguments: list[str], folder: Path, errors: IO[bytes]) -> subprocess.Popen[str]:
-    """Start the worker without a console window.
+    """Start the worker without a console window; what it has started ends with it.
 
     Parameters
     ----------
@@ -41,7 +43,7 @@ def start_worker(arguments: list[str], folder: Path, errors: IO[bytes]) -> subpr
     errors : binary file
         Where the worker's standard error goes; its standard output is a pipe of JSON lines.
     """
-    return subprocess.Popen(
+    process = subprocess.Popen(
         worker_command(arguments),
         cwd=folder,
         env=worker_environment(),
@@ -50,8 +52,19 @@ def start_worker(arguments: list[str], folder: Path, errors: IO[bytes]) -> subpr
         stderr=errors,
         encoding="utf-8",
         errors="replace",
+        start_new_session=True,
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )
+    if os.name != "nt":  # there a child gets the pipe only if it is told to
+        threading.Thread(target=_end_orphans, args=(process,), name="NeoSegDINO worker", daemon=True).start()
+    return process
+
+
+def _end_orphans(process: subprocess.Popen[str]) -> None:
+    """Kill what a worker leaves when it ends, as one that is killed does: it would hold the pipe open for ever."""
+    process.wait()
+    with suppress(ProcessLookupError, PermissionError):  # there is nothing left, or nothing that runs
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def end_tree(process: subprocess.Popen[Any]) -> None:

@@ -21,6 +21,7 @@ from NeoSegDINOLib.result_files import copy_table, page_writer, write_table
 from NeoSegDINOLib.result_views import show_result, volume_of
 from NeoSegDINOLib.results import fill_table, sources_in_words, table_lines, warnings_in_words
 from NeoSegDINOLib.segment_editor import open_segment_editor
+from NeoSegDINOLib.timer import Timer
 
 SETTLE_MS = 150
 """Edits come in bursts: the segments are measured again once they have settled."""
@@ -52,10 +53,7 @@ class ResultSection(VTKObservationMixin):
         ui.pageButton.connect("clicked(bool)", self.on_page)
         ui.saveTableButton.connect("clicked(bool)", self.on_save_table)
         ui.copyTableButton.connect("clicked(bool)", self.on_copy_table)
-        self._settle = qt.QTimer()
-        self._settle.setSingleShot(True)
-        self._settle.setInterval(SETTLE_MS)
-        self._settle.connect("timeout()", self.refresh)
+        self._settle = Timer(SETTLE_MS, self.refresh, once=True)
 
     def show(self, node: Any) -> None:
         """Show the result that a segmentation node holds; None, or a node without a result, shows none."""

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import qt
 import slicer
 from neosegdino.errors import Cancelled, NeoSegDINOError, OutputError
 from slicer.i18n import tr as _
@@ -15,6 +14,7 @@ from slicer.i18n import tr as _
 from NeoSegDINOLib.job import Job, JobResult, ProgressUpdate, Request
 from NeoSegDINOLib.nodes import Node
 from NeoSegDINOLib.segmentation import show_segmentation
+from NeoSegDINOLib.timer import Timer
 
 POLL_EVERY_MS = 50
 LONGEST_POLL_S = 0.03
@@ -67,9 +67,7 @@ class SegmentationRun:
         self._on_progress = on_progress
         self._on_finished = on_finished
         self._observers: list[int] = []
-        self._timer = qt.QTimer()
-        self._timer.setInterval(POLL_EVERY_MS)
-        self._timer.connect("timeout()", self.poll)
+        self._timer = Timer(POLL_EVERY_MS, self.poll)
 
     @property
     def log(self) -> str:

@@ -16,6 +16,7 @@ from NeoSegDINOLib.install import ensure_packages
 from NeoSegDINOLib.message_box import MessageBox
 from NeoSegDINOLib.model_card import size_in_words
 from NeoSegDINOLib.text_view import TextView, open_link
+from NeoSegDINOLib.timer import Timer
 from NeoSegDINOLib.weights_job import WeightsJob
 from NeoSegDINOLib.wording import remaining_in_words
 
@@ -61,9 +62,7 @@ class WeightsSection:
             )
         )
         self._text = TextView(ui.licenceBrowser)
-        self._timer = qt.QTimer()
-        self._timer.setInterval(SHOW_EVERY_MS)
-        self._timer.connect("timeout()", self._show_progress)
+        self._timer = Timer(SHOW_EVERY_MS, self._show_progress)
         for text in SIZES.values():
             ui.weightsComboBox.addItem(text)
         ui.weightsComboBox.connect("currentIndexChanged(int)", self.on_size_chosen)

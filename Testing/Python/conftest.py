@@ -35,6 +35,12 @@ def slicer_scene() -> Iterator[Session]:
 
 
 @pytest.fixture
+def module_file() -> Path:
+    """The module's file, for tests that load it themselves."""
+    return MODULE_FILE
+
+
+@pytest.fixture
 def module(slicer_scene: Session) -> Iterator[Any]:
     """The module NeoSegDINO, loaded from its file (``slicer.modules.neosegdino``)."""
     loaded = slicer_scene.load_module(MODULE_FILE)

@@ -106,7 +106,7 @@ class Session:
         """Let timers and posted events run."""
         self.app.processEvents()
 
-    def wait_for(self, condition: Callable[[], object], seconds: float = 30.0) -> None:
+    def wait_for(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
         """Run the event loop until a condition holds.
 
         Raises

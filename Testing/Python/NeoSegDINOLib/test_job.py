@@ -125,6 +125,20 @@ def test_cancel_ends_the_whole_process_tree_and_tidies_up(fake_worker, jobs):
     assert nothing_left(pids, jobs)
 
 
+def test_a_killed_worker_is_told_though_its_child_lives_and_nothing_is_left(fake_worker, jobs):
+    pids = fake_worker("hang")
+    job = make_job()
+    job.start()
+    while not isinstance(job.poll(), ProgressUpdate):
+        pass
+    worker, child = map(int, pids.read_text().split()[:2])
+    psutil.Process(worker).kill()
+    assert job.join(10)
+    assert "was killed" in job.poll().message
+    psutil.wait_procs([psutil.Process(child)] if psutil.pid_exists(child) else [], timeout=5)
+    assert nothing_left(pids, jobs)
+
+
 def test_cancel_before_the_worker_is_there_starts_none(fake_worker, jobs):
     pids = fake_worker("hang")
     job = make_job()

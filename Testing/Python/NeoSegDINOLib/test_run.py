@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
+import weakref
 
 import pytest
 import slicer
@@ -171,6 +173,15 @@ def test_an_ended_run_watches_the_scene_no_longer(logic, fake_worker, slicer_sce
     slicer.mrmlScene.RemoveNode(volume)
     slicer.mrmlScene.Clear(0)
     assert calls == []
+
+
+def test_an_ended_run_is_let_go(logic, fake_worker):
+    """It holds a copy of the volume."""
+    fake_worker("slow")
+    ended = []
+    logic.segment(add_volume(), onFinished=lambda run: ended.append(weakref.ref(run)))
+    gc.collect()
+    assert [run() for run in ended] == [None]
 
 
 def test_a_worker_that_talks_without_end_does_not_stop_the_window(logic, fake_worker, slicer_scene):

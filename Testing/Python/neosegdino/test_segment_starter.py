@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import neosegdino
 import numpy as np
 import pytest
-import torch
 from neosegdino.bundle import Bundle
 from neosegdino.bundle_store import find_bundle
 from neosegdino.geometry import Grid, bounds, resample
@@ -22,14 +20,6 @@ from scipy.spatial.transform import Rotation
 
 pytestmark = pytest.mark.slow
 SAMPLES = Path(neosegdino.__file__).parents[1] / "Resources" / "SampleData"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import rig
 
 rig.boot()
+pytest.register_assert_rewrite("any_order")
 
 from finetune_fixtures import (  # noqa: E402
     add_files,  # noqa: F401

@@ -20,7 +20,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     """A user of their own, who has the package and nothing else."""
     home = tmp_path / "home"
     home.mkdir()
-    own = {"HOME": str(home), "LOCALAPPDATA": str(home), "PYTHONPATH": str(PACKAGE), "OMP_NUM_THREADS": "2"}
+    own = {"HOME": str(home), "LOCALAPPDATA": str(home), "PYTHONPATH": str(PACKAGE), "OMP_NUM_THREADS": "1"}
     kept = {name: value for name, value in os.environ.items() if name not in ("NEOSEGDINO_MODELS", *own)}
     return kept | own
 
