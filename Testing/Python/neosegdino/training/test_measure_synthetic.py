@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from fake_heads import fake_maps
 from neosegdino.synthesis.deformation import View
 from neosegdino.synthesis.draw import Draw
 from neosegdino.synthesis.generator import Generator
@@ -15,11 +14,6 @@ from torch import Tensor, nn
 
 VIEW = View((24, 24, 24), 3.0, (2.0, 2.0, 2.0))
 SURE, COUNT = 5.0, 4
-
-
-@pytest.fixture(scope="module")
-def maps(tmp_path_factory: pytest.TempPathFactory) -> LabelMaps:
-    return fake_maps(tmp_path_factory.mktemp("heads"))
 
 
 class Knows:
