@@ -29,7 +29,7 @@ RATE = 1e-3
 
 
 def unet() -> nn.Module:
-    """U-Net of 6.4 million parameters for windows of one channel."""
+    """U-Net of 11.1 million parameters for windows of one channel."""
     from monai.networks.nets import UNet
 
     strides = (2,) * (len(CHANNELS) - 1)

@@ -66,7 +66,7 @@ MATURITIES = (Maturity("adult"), Maturity("term", 1.2, 1, 2), Maturity("preterm"
 
 
 def mature(labels: Labels, maturity: Maturity) -> Labels:
-    """Take a map back to a maturity; amygdalae and all deep structures stay as they are, hippocampi nearly so.
+    """Take a map back to a maturity; deep structures stay as they are, but for the hippocampi's surface.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ class Reliability:
     def add(self, probabilities: Tensor, target: Tensor) -> None:
         """Take in probabilities ``(N, C, x, y, z)`` and classes ``(N, x, y, z)``."""
         asked = in_question(probabilities)
-        confidence, winner = (tensor[asked].double().cpu() for tensor in probabilities.max(dim=1))
+        confidence, winner = (tensor[asked].cpu().double() for tensor in probabilities.max(dim=1))
         right = (winner == target[asked].cpu()).double()
         place = (confidence * BINS).long().clamp(max=BINS - 1)
         self.count += torch.bincount(place, minlength=BINS)

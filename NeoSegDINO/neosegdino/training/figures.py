@@ -29,7 +29,7 @@ def record_figures(path: Path, rows: Sequence[Accuracy]) -> None:
 def side_rows(
     data: str, metric: str, table: NDArray[np.float64], command: str, *, held_out: bool, note: str = ""
 ) -> list[Accuracy]:
-    """Mean and spread of a metric of either side.
+    """Mean and spread of a metric of either side; no row of a side whose metric never has a meaning.
 
     Parameters
     ----------
@@ -59,6 +59,7 @@ def side_rows(
             note=note,
         )
         for values, side in zip(known, ("left", "right"), strict=True)
+        if len(values)
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -50,6 +50,12 @@ class HeadResult:
     sure: bool
     turned: bool
 
+    def __str__(self) -> str:
+        """The result as a line."""
+        doubt = ("" if self.sure else ", not sure") + (", taken for back to front" if self.turned else "")
+        left, right = self.dice
+        return f"head {self.number}: Dice {left:.3f} {right:.3f}, centre {self.distance_mm:.1f} mm off{doubt}"
+
     @property
     def found(self) -> bool:
         """Whether the hippocampi were located rightly."""
@@ -84,30 +90,16 @@ def measure_heads(
         Takes a line per head.
     """
     results: list[HeadResult] = []
+    numbers = range(count)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context) as pool:
-        work = partial(_measure_head, packed, bundle, seed, device)
-        for numbers in _batches(count):
-            wanted = count - len(results)
-            found = [result for result in pool.map(work, numbers) if result is not None][:wanted]
-            for result in found:
-                log(
-                    f"head {result.number}: Dice {result.dice[0]:.3f} {result.dice[1]:.3f}, centre "
-                    f"{result.distance_mm:.1f} mm off{'' if result.sure else ', not sure'}"
-                    f"{', taken for back to front' if result.turned else ''}"
-                )
-            results.extend(found)
-            if len(results) == count:
-                break
+        while numbers:
+            for result in pool.map(partial(_measure_head, packed, bundle, seed, device), numbers):
+                if result is not None:
+                    results.append(result)
+                    log(str(result))
+            numbers = range(numbers.stop, numbers.stop + count - len(results))
     return results
-
-
-def _batches(count: int) -> Iterator[range]:
-    """Numbers of heads, as many at a time as are wanted."""
-    start = 0
-    while True:
-        yield range(start, start + count)
-        start += count
 
 
 def _measure_head(packed: Path, bundle: str | None, seed: int, device: str, number: int) -> HeadResult | None:

@@ -19,7 +19,7 @@ RANDOM_CONTRAST = "newborn, adult and random contrasts, degraded as the generato
 
 @click.group()
 def main() -> None:
-    """Train the starter bundle on synthetic newborn MRI: pack, train (three stages), measure, bundle."""
+    """Train the starter bundle on synthetic newborn MRI: pack, train (three stages), calibrate, measure, bundle."""
 
 
 @main.command()
@@ -58,6 +58,8 @@ def train(
     from neosegdino.synthesis.label_maps import load_packed
     from neosegdino.training.starter import train as run
 
+    if stage == "encoder" and (start or compiled):
+        raise click.UsageError("--start and --compiled are for an arm: train the decoder or the locator with them.")
     out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from neosegdino.decoder import HEADS, DecodingArms, Head, HeadShape, create_head, register
+from neosegdino.decoder import HEADS, DecodingArms, Head, HeadShape, create_head, layers, register
 from neosegdino.decoder.layers import normalisation, spread_group_norm
 from neosegdino.errors import BundleError
 from neosegdino.spec import DecoderSpec
@@ -179,3 +179,32 @@ def test_the_gpus_group_norm_is_torchs(channels: int, dtype: torch.dtype) -> Non
     expected = torch.autograd.grad(wanted, [theirs, layer.weight, layer.bias], upstream)
     for own, other in zip(gradients, expected, strict=True):
         torch.testing.assert_close(own.to(other.dtype), other, atol=bound, rtol=bound)
+
+
+class OnCard(Tensor):
+    """Says that it lies on a GPU."""
+
+    is_cuda = True
+
+
+def test_only_large_groups_on_a_gpu_are_spread(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    layer = normalisation(16)
+    image = torch.randn(2, 16, 4, 5, 3)
+    wanted, spread = layer(image), []
+
+    def spread_group_norm(x: Tensor, *others: Any) -> Tensor:
+        spread.append(x)
+        return norm(x, *others)
+
+    norm = layers.spread_group_norm
+    monkeypatch.setattr(layers, "spread_group_norm", spread_group_norm)
+    values_of_a_group = 8 * 4 * 5 * 3
+    for smallest, shown, chosen in (
+        (values_of_a_group, image, 0),
+        (values_of_a_group + 1, image.as_subclass(OnCard), 0),
+        (values_of_a_group, image.as_subclass(OnCard), 1),
+    ):
+        monkeypatch.setattr(layers, "_LARGE", smallest)
+        torch.testing.assert_close(layer(shown).as_subclass(Tensor), wanted, atol=1e-5, rtol=1e-5)
+        assert len(spread) == chosen

@@ -108,6 +108,27 @@ def test_empty_slices_of_a_slab_still_see_their_neighbours() -> None:
     assert encoder.chunks(windows, 1) == 4
 
 
+@pytest.mark.parametrize("plane", AXES)
+def test_all_slices_at_once_give_the_same_tokens(plane: str) -> None:
+    """Empty slices too, each of which is encoded for itself: shapes are always the same."""
+    encoder = small_encoder((16, 16, 16), axis=plane, slab=3)
+    windows = torch.rand(2, 1, 16, 16, 16)
+    windows[1].movedim(1 + AXES[plane], 0)[4:12] = 0
+    seen: list[int] = []
+
+    def encode(slices: torch.Tensor) -> list[torch.Tensor]:
+        seen.append(len(slices))
+        return encoder.encode_slices(slices)
+
+    expected = encoder(windows)
+    assert encoder.chunks(windows, 1) < 32
+    for whole in (encoder.encode_whole(windows), encoder.encode_whole(windows, encode)):
+        assert len(whole) == len(expected)
+        for tokens, wanted in zip(whole, expected, strict=True):
+            torch.testing.assert_close(tokens, wanted, atol=1e-4, rtol=1e-4)
+    assert seen == [32]
+
+
 @pytest.mark.parametrize(
     ("name", "options", "blocks"),
     [

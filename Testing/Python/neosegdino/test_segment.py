@@ -224,6 +224,44 @@ def test_a_head_back_to_front_is_segmented_and_its_header_doubted(oracle: Bundle
         assert row["volume_mm3"] == pytest.approx(4 / 3 * np.pi * oracle_bundle.RADIUS**3, rel=0.12)
 
 
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """For every look at the whole head whether it was one against the header."""
+    taken: list[bool] = []
+    look = module._look
+
+    def recorded(*arguments: Any, back_to_front: bool) -> Any:
+        taken.append(back_to_front)
+        return look(*arguments, back_to_front=back_to_front)
+
+    monkeypatch.setattr(module, "_look", recorded)
+    return taken
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_head_is_looked_at_against_its_header_only_where_that_is_in_doubt(
+    oracle: Bundle, looks: list[bool], turned: bool
+) -> None:
+    events: list[Event] = []
+    result = segment(volume_on(make_view(), turned), oracle, progress=Progress(events.append))
+    assert looks == ([False, True] if turned else [False])
+    assert result.report["windows"]["located"]["back_to_front"] is turned
+    fractions = [event.fraction for event in events if isinstance(event, ProgressEvent)]
+    assert fractions == sorted(fractions), "a second look may not turn the bar back"
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_where_both_looks_are_in_doubt_the_head_is_segmented_as_its_header_says(
+    make_bundle: MakeBundle, looks: list[bool], turned: bool
+) -> None:
+    bundle = make_bundle(locator=msgspec.structs.replace(LOCATOR, min_side_mm3=50_000.0))
+    result = segment(volume_on(make_view(), turned), bundle)
+    assert looks == [False, True]
+    assert result.report["windows"]["located"] is None
+    assert "could not be located" in warnings(result)
+    assert "Orientation conflict" not in warnings(result)
+
+
 def test_hippocampi_at_the_border_of_the_window_are_noted(make_bundle: MakeBundle, straight: Segmentation) -> None:
     fine = Preprocessing(spacing_mm=(1.25, 1.25, 1.25), percentile=99.8)
     bundle = make_bundle(preprocessing=fine, windows=WindowSpec((32, 32, 32)))

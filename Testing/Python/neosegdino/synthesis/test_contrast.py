@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import pytest
 import torch
+from neosegdino.synthesis.anatomy import INTERNAL_CAPSULE, WHITE
 from neosegdino.synthesis.contrast import sample_means
 from neosegdino.synthesis.draw import Draw
 from neosegdino.synthesis.label_maps import LabelMaps
@@ -29,3 +31,17 @@ def test_contrasts_of_newborns_and_others_occur(label_maps: LabelMaps) -> None:
     for share in ((white < grey).float().mean(), (fluid < white).float().mean()):
         assert 0.2 < share < 0.8
     assert 0.7 < (table[:, 0] == 0).float().mean() < 0.95
+
+
+@pytest.mark.parametrize(("contrast", "brighter"), [("newborn T1", 1), ("newborn T2", -1), ("adult T1", 0)])
+def test_the_internal_capsule_is_myelinated_at_birth(contrast: str, brighter: int) -> None:
+    """Against other white matter: brighter on a newborn's T1w, darker on the T2w; an adult's white is all alike."""
+    labels = (0, *WHITE, *INTERNAL_CAPSULE)
+    mirror = torch.tensor([0, 2, 1, 4, 3])
+    table = sample_means(Draw(0, "cpu"), labels, mirror, COUNT, {contrast: 1.0})
+    assert torch.equal(table[:, 3], table[:, 4])
+    ratio = (table[:, 3] / table[:, 1]).log()
+    if brighter:
+        assert (ratio * brighter > 0).float().mean() > 0.9
+    else:
+        assert ratio.mean().abs() < 0.02

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -109,3 +111,25 @@ def test_brain_extraction_and_whole_heads_both_occur(label_maps: LabelMaps) -> N
     outside = int(make.structures[-1])
     with_skull = [(s == outside).any().item() for _ in range(5) for s in make(8, COARSE).structure]
     assert 5 < sum(with_skull) < 35
+
+
+@VIEWS
+def test_heads_shown_back_to_front_have_no_target(label_maps: LabelMaps, view: View) -> None:
+    """All else is as in the same image shown rightly: turned along the second axis, the structures with it."""
+    straight, turned = (generator(label_maps, 4)(8, shown) for shown in (view, replace(view, turned=1.0)))
+    assert straight.target.any()
+    assert not turned.target.any()
+    assert torch.equal(turned.image, straight.image.flip(3))
+    assert torch.equal(turned.structure, straight.structure.flip(2))
+
+
+def test_the_share_of_heads_back_to_front(label_maps: LabelMaps) -> None:
+    """Either an image is turned and has no target, or it is left as it is."""
+    view = replace(COARSE, turned=0.3)
+    straight, some = (generator(label_maps, 4)(40, shown) for shown in (COARSE, view))
+    turned = (some.image != straight.image).flatten(1).any(1)
+    assert 4 < int(turned.sum()) < 20
+    assert torch.equal(some.image[turned], straight.image[turned].flip(3))
+    assert not some.target[turned].any()
+    assert torch.equal(some.target[~turned], straight.target[~turned])
+    assert torch.equal(some.structure[~turned], straight.structure[~turned])

@@ -8,6 +8,7 @@ from fake_heads import OUTSIDE, head_labels, write_map
 from neosegdino.errors import VolumeError
 from neosegdino.synthesis.anatomy import LEFT_HIPPOCAMPUS, PAIRS, RIGHT_HIPPOCAMPUS, TISSUES, tissue_of
 from neosegdino.synthesis.label_maps import LabelMaps, load_label_maps, load_packed
+from neosegdino.synthesis.newborn import Maturity
 
 
 def test_labels_come_back_cropped_to_the_head(label_maps: LabelMaps) -> None:
@@ -67,6 +68,7 @@ def test_packed_maps_are_the_same(tmp_path: Path, label_maps: LabelMaps) -> None
     assert np.array_equal(again.volumes, label_maps.volumes)
     assert np.array_equal(again.hippocampi, label_maps.hippocampi)
     assert (again.labels, again.names) == (label_maps.labels, label_maps.names)
+    assert again.heads == label_maps.heads == (0, 1)
 
 
 def test_subset(label_maps: LabelMaps) -> None:
@@ -74,6 +76,23 @@ def test_subset(label_maps: LabelMaps) -> None:
     assert some.names == label_maps.names[::-1]
     assert np.array_equal(some.volumes, label_maps.volumes[::-1])
     assert np.array_equal(some.hippocampi, label_maps.hippocampi[::-1])
+
+
+def test_every_head_in_every_maturity(tmp_path: Path, label_maps: LabelMaps) -> None:
+    """The maps of a head follow one another under its number; its hippocampi stay where they are."""
+    for number in range(2):
+        write_map(tmp_path / f"head_{number:02}.nii.gz", head_labels(1 + 0.05 * number))
+    maps = load_label_maps(tmp_path, maturities=(Maturity("plain"), Maturity("wide", ventricles_mm=2)))
+    first, second = label_maps.names
+    assert maps.names == (f"{first}, plain", f"{first}, wide", f"{second}, plain", f"{second}, wide")
+    assert maps.heads == (0, 0, 1, 1)
+    assert np.array_equal(maps.hippocampi, label_maps.hippocampi[[0, 0, 1, 1]])
+    plain, wide = (int((maps.volumes[number] == maps.index(4)).sum()) for number in (0, 1))
+    assert plain == (label_maps.volumes[0] == label_maps.index(4)).sum()
+    assert wide > 1.5 * plain
+    assert maps.subset([3, 0]).heads == (1, 0)
+    for heads, names in (((1,), maps.names[2:]), ((0, 7), maps.names[:2]), ((), ())):
+        assert maps.of_heads(heads).names == names
 
 
 def test_empty_folder(tmp_path: Path) -> None:

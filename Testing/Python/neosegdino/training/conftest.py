@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import small_recipe as recipe
+from fake_heads import fake_maps
 from neosegdino.bundle import Bundle, load_bundle
+from neosegdino.synthesis.label_maps import LabelMaps
 from tiny_bundle import make_tiny_bundle
 
 
@@ -14,3 +19,29 @@ def small_networks_on(one_thread: None) -> None:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A small bundle to start from; not to be changed."""
     return load_bundle(make_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny"))
+
+
+@pytest.fixture
+def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recipe of the starter, small."""
+    recipe.shrink(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def maps(tmp_path_factory: pytest.TempPathFactory) -> LabelMaps:
+    """Three heads; not to be changed."""
+    return fake_maps(tmp_path_factory.mktemp("heads"), 3)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("trained")
+
+
+@pytest.fixture
+def weights(trained: Path, maps: LabelMaps, small_recipe: None) -> Path:
+    """Folder with the weights of all stages of the small recipe, trained once; not to be changed."""
+    for stage in recipe.STAGES:
+        if not (trained / f"{stage}.safetensors").exists():
+            assert recipe.train(stage, maps, trained)
+    return trained

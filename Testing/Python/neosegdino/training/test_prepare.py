@@ -213,7 +213,7 @@ def test_windows_equal_those_that_segmenting_makes(grid: Grid, spec: BundleSpec)
     centre = CENTRE + np.array([1.3, -0.7, 2.1])
     run = Run(spec, resolve("cpu"), Progress())
     prepared = road._prepare(case.volume, run)
-    found = Located(centre, (900.0, 900.0), 900.0, False, "")
+    found = Located(centre, (900.0, 900.0), False, "")
     located = None if spec is FULL else found
     _, there, cut = road._place(prepared, located, spec.windows.default, [found], run)
     expected = rescale(disassemble(road._sample(prepared, there, run), cut), run)

@@ -4,74 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import pytest
 import torch
-from fake_heads import fake_maps
 from neosegdino.bundle import load_bundle
 from neosegdino.bundle_store import DEFAULT, find_bundle
 from neosegdino.loading import load_models
-from neosegdino.synthesis.deformation import View
+from neosegdino.synthesis.generator import Generator
 from neosegdino.synthesis.label_maps import LabelMaps
 from neosegdino.training import starter, starter_bundle
-from neosegdino.training.optimise import Schedule
+from neosegdino.training.calibration import TEMPERATURES
 from neosegdino.training.starter_bundle import assemble
 from safetensors.torch import load_file
-from small_networks import SMALL
+from small_recipe import STAGES, train
 
-STAGES = ("encoder", "decoder", "locator")
-
-
-@pytest.fixture(scope="module")
-def maps(tmp_path_factory: pytest.TempPathFactory) -> LabelMaps:
-    return fake_maps(tmp_path_factory.mktemp("heads"), 3)
-
-
-@pytest.fixture(autouse=True)
-def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same recipe with a short encoder, small windows and a few steps; the third map is held out."""
-    size = (16, 16, 16)
-    decoder = msgspec.structs.replace(starter.DECODER, options={"channels": [4, 8, 8], "dropout": 0.2})
-    changes = {
-        "TRAINING_HEADS": (0, 1),
-        "MEASURING_HEADS": (2,),
-        "ENCODER": msgspec.structs.replace(starter.ENCODER, blocks=(0, 1), options=SMALL),
-        "WINDOWS": msgspec.structs.replace(starter.WINDOWS, size=size),
-        "DECODER": decoder,
-        "LOCATOR": msgspec.structs.replace(
-            starter.LOCATOR, size=size, decoder=msgspec.structs.replace(decoder, file="locator.safetensors")
-        ),
-        "NEAR": View(size, 3.0, (2.0, 2.0, 2.0)),
-        "DECODER_VIEWS": (View(size, 3.0, (2.0, 2.0, 2.0)), View(size, 3.0, (9.0, 9.0, 9.0))),
-        "ANYWHERE": View(size, 3.0, (9.0, 9.0, 9.0)),
-        "HEAD": View(size, 6.0, (2.0, 2.0, 2.0), supersampling=2, turned=0.3),
-        "STAGES": {
-            "encoder": starter.Stage(Schedule(steps=4, rate=1e-3, warmup=2), images=2, slices=3),
-            "decoder": starter.Stage(Schedule(steps=4, rate=1e-3, warmup=2), images=2),
-            "locator": starter.Stage(Schedule(steps=3, rate=1e-3, warmup=2), images=2),
-        },
-    }
-    for name, value in changes.items():
-        monkeypatch.setattr(starter, name, value)
-
-
-def train(stage: str, maps: LabelMaps, folder: Path, steps: int | None = None) -> bool:
-    return starter.train(stage, maps, folder, 1, "cpu", 1e9, print, steps)
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("trained")
-
-
-@pytest.fixture
-def weights(trained: Path, maps: LabelMaps) -> Path:
-    """Folder with the weights of all stages, trained once."""
-    for stage in STAGES:
-        if not (trained / f"{stage}.safetensors").exists():
-            assert train(stage, maps, trained)
-    return trained
+pytestmark = pytest.mark.usefixtures("small_recipe")
 
 
 def test_every_stage_leaves_its_weights_in_half_precision(weights: Path) -> None:
@@ -118,6 +66,76 @@ def test_the_number_of_steps_can_be_set(weights: Path, maps: LabelMaps, tmp_path
     (tmp_path / "encoder.safetensors").write_bytes((weights / "encoder.safetensors").read_bytes())
     assert train("locator", maps, tmp_path, steps=1)
     assert torch.load(tmp_path / "locator.checkpoint")["step"] == 1
+
+
+def test_an_arm_may_begin_with_given_weights(weights: Path, maps: LabelMaps, tmp_path: Path) -> None:
+    """Without a step they are left as they are; by default the arm begins otherwise."""
+    start = weights / "decoder.safetensors"
+    (tmp_path / "encoder.safetensors").write_bytes((weights / "encoder.safetensors").read_bytes())
+    for given, same in ((start, True), (None, False)):
+        train("decoder", maps, tmp_path, steps=0, start=given)
+        begun, wanted = (load_file(path) for path in (tmp_path / start.name, start))
+        assert all(torch.equal(begun[name], wanted[name]) for name in wanted) is same
+        (tmp_path / "decoder.checkpoint").unlink()
+
+
+def test_a_compiled_arm_is_trained_as_any_other(
+    weights: Path, maps: LabelMaps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Encoder and arm go through torch's compiler, here without its slow part that makes kernels."""
+    seen: list[object] = []
+
+    def compiler(work: Any, **options: Any) -> Any:
+        seen.append(work)
+        return compile_with(work, backend="eager", **options)
+
+    compile_with = torch.compile
+    monkeypatch.setattr(torch, "compile", compiler)
+    (tmp_path / "encoder.safetensors").write_bytes((weights / "encoder.safetensors").read_bytes())
+    assert train("decoder", maps, tmp_path, compiled=True)
+    assert len(seen) == 2
+    whole, compiled = (load_file(folder / "decoder.safetensors") for folder in (weights, tmp_path))
+    assert set(compiled) == set(whole)
+    for name, tensor in whole.items():
+        torch.testing.assert_close(compiled[name], tensor, atol=2e-3, rtol=2e-3)
+
+
+def test_trained_scores_are_those_of_the_saved_weights(weights: Path, maps: LabelMaps) -> None:
+    image = starter.measuring_generator(maps, "cpu")(2, starter.NEAR).image
+    found = starter.trained_scores(weights, "cpu")(image)
+    assert found.shape == (2, 3, *starter.WINDOWS.size)
+    assert found.dtype == torch.float32
+    backbone = starter.create_backbone(
+        starter.ENCODER, pretrained_state=starter.load_weights(weights / "encoder.safetensors")
+    )
+    model = starter.window_model(backbone).eval()
+    model.arms.load_state_dict(starter.load_weights(weights / "decoder.safetensors"))
+    torch.testing.assert_close(found, model(image))
+    assert torch.equal(found, starter.trained_scores(weights, "cpu")(image)), "there is no dropout any more"
+
+
+def test_the_temperature_is_fitted_on_training_heads_and_kept(
+    weights: Path, maps: LabelMaps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stage in STAGES:
+        (tmp_path / f"{stage}.safetensors").write_bytes((weights / f"{stage}.safetensors").read_bytes())
+    assert starter.load_temperature(tmp_path) == 1.0
+    made: list[tuple[int, ...]] = []
+    make = starter.make_generator
+
+    def make_generator(*arguments: Any, **options: Any) -> Generator:
+        generator = make(*arguments, **options)
+        made.append(generator.maps.heads)
+        return generator
+
+    monkeypatch.setattr(starter, "make_generator", make_generator)
+    found = starter.calibrate(maps, tmp_path, "cpu", 3)
+    assert made == [(0, 1)]
+    assert found in TEMPERATURES
+    assert starter.load_temperature(tmp_path) == found
+    assert starter.calibrate(maps, tmp_path, "cpu", 3) == found
+    spec = assemble(tmp_path, tmp_path / "bundle", "Apache License\n", [], replace=False).spec
+    assert load_bundle(tmp_path / "bundle").spec.temperature == spec.temperature == found
 
 
 def test_held_out_maps_are_not_trained_on(maps: LabelMaps) -> None:

@@ -1,0 +1,139 @@
+"""The commands that make the starter again, on small heads with the small recipe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from fake_heads import head_labels, write_map
+from neosegdino.bundle import load_bundle
+from neosegdino.synthesis.gallery import ZOOM
+from neosegdino.synthesis.label_maps import LabelMaps, load_packed
+from neosegdino.synthesis.newborn import Maturity
+from neosegdino.training import measure_heads as heads
+from neosegdino.training.figures import load_figures
+from neosegdino.training.measure_heads import HeadResult
+from neosegdino.training.starter_cli import main
+from PIL import Image
+from small_recipe import SIZE, STAGES
+
+pytestmark = pytest.mark.usefixtures("small_recipe")
+
+
+@pytest.fixture(scope="module")
+def packed(maps: LabelMaps, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("packed") / "maps.npz"
+    maps.save(path)
+    return path
+
+
+@pytest.fixture
+def folder(weights: Path, tmp_path: Path) -> Path:
+    """Trained weights that a command may add to."""
+    for stage in STAGES:
+        (tmp_path / f"{stage}.safetensors").write_bytes((weights / f"{stage}.safetensors").read_bytes())
+    return tmp_path
+
+
+def call(*arguments: object) -> Result:
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def run(*arguments: object) -> str:
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_pack_takes_every_head_in_every_maturity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neosegdino.synthesis.newborn.MATURITIES", (Maturity("old"), Maturity("wide", 0.0, 1)))
+    write_map(tmp_path / "a.nii.gz", head_labels())
+    run("pack", tmp_path, tmp_path / "maps.npz")
+    maps = load_packed(tmp_path / "maps.npz")
+    assert maps.names == ("a.nii.gz, old", "a.nii.gz, wide")
+    assert maps.heads == (0, 0)
+
+
+def test_train_goes_on_from_weights_and_keeps_a_log(packed: Path, folder: Path) -> None:
+    start = folder / "start.safetensors"
+    start.write_bytes((folder / "decoder.safetensors").read_bytes())
+    said = run("train", "decoder", packed, "--out", folder, "--device", "cpu", "--steps", 100, "--start", start)
+    assert "decoder: step 100/100 loss" in said
+    assert "decoder: finished after" in said
+    assert (folder / "decoder.log").read_text().startswith("step 100/100 loss")
+    assert (folder / "decoder.safetensors").read_bytes() != start.read_bytes()
+
+
+@pytest.mark.parametrize("option", [["--compiled"], ["--start", "decoder.safetensors"]], ids=lambda o: o[0])
+def test_options_of_an_arm_are_refused_for_the_encoder(packed: Path, folder: Path, option: list[str]) -> None:
+    words = [str(folder / word) if word.endswith("safetensors") else word for word in option]
+    result = call("train", "encoder", packed, "--out", folder / "new", "--device", "cpu", *words)
+    assert result.exit_code == 2
+    assert "train the decoder or the locator with them" in result.output
+    assert not (folder / "new").exists()
+
+
+def test_calibrate_measure_and_bundle(packed: Path, folder: Path) -> None:
+    """The temperature that was fitted is measured with, and goes with its figures into the bundle."""
+    temperature = float(run("calibrate", packed, "--out", folder, "--device", "cpu", "--count", 2).split()[-1])
+    assert json.loads((folder / "temperature.json").read_text()) == temperature
+    figures = folder / "figures.json"
+    for count in (2, 3):
+        said = run("measure", packed, "--out", folder, "--figures", figures, "--device", "cpu", "--count", count)
+    rows = {row.metric: row for row in load_figures(figures)}
+    assert {"Dice, left", "Dice, right", "expected calibration error"} <= set(rows)
+    assert rows["Dice, left"].count == rows["expected calibration error"].count == 3
+    assert 0 <= rows["expected calibration error"].mean <= 1
+    assert f"temperature {temperature}, fitted on other images" in rows["expected calibration error"].note
+    assert all(row.metric in said and row.held_out for row in rows.values())
+    licence = folder / "LICENSE"
+    licence.write_text("Apache License\n")
+    run("bundle", folder, folder / "made", "--licence", licence, "--figures", figures)
+    spec = load_bundle(folder / "made").spec
+    assert spec.temperature == temperature
+    assert {row.metric: row for row in spec.accuracy} == rows
+    assert "expected calibration error" in (folder / "made" / "CARD.md").read_text(encoding="utf-8")
+
+
+def test_measure_heads_counts_what_was_found_doubted_and_misled(
+    packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = [
+        HeadResult(0, (0.9, 0.8), 2.0, True, False),
+        HeadResult(1, (0.7, 0.8), 3.0, True, False),
+        HeadResult(2, (0.5, 0.5), float("inf"), False, False),
+        HeadResult(3, (0.0, 0.0), 90.0, True, False),
+        HeadResult(4, (0.4, 0.4), 1.0, True, True),
+    ]
+    asked: list[object] = []
+
+    def measure(*arguments: object) -> list[HeadResult]:
+        asked.extend(arguments[:-1])
+        return results
+
+    monkeypatch.setattr(heads, "measure_heads", measure)
+    figures = tmp_path / "figures.json"
+    said = run("measure-heads", packed, "--count", 5, "--workers", 3, "--seed", 8, "--figures", figures)
+    assert asked == [packed, None, 5, 8, "cpu", 3]
+    rows = {row.metric: row for row in load_figures(figures)}
+    assert list(rows) == ["Dice, left", "Dice, right", "located"]
+    assert (rows["Dice, left"].mean, rows["Dice, right"].mean) == (0.5, 0.5)
+    assert (rows["located"].mean, rows["located"].count) == (0.4, 5)
+    assert rows["located"].note == "2 located within 15 mm, 1 said to be unsure, 2 misled"
+    assert rows["located"].note in said
+
+
+def test_gallery_draws_pairs_of_training_images(packed: Path, tmp_path: Path) -> None:
+    run("gallery", packed, tmp_path / "sheet.png", "--pairs", 2)
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
+    assert sheet.shape == (2 * ZOOM * SIZE[2], 6 * ZOOM * SIZE[0], 3)
+    assert (sheet.min(axis=2) != sheet.max(axis=2)).any(), "nothing is outlined"
+    again = tmp_path / "again.png"
+    run("gallery", packed, again, "--pairs", 2)
+    assert again.read_bytes() == (tmp_path / "sheet.png").read_bytes()

@@ -1,0 +1,56 @@
+"""The rival of the starter's arm: its windows, and the way from training to a measured file in little."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from benchmarks import starter_unet
+from fake_heads import fake_maps
+from neosegdino.synthesis.deformation import View
+from neosegdino.training import starter
+from torch import Tensor, nn
+
+
+class Copies(nn.Module):
+    """Gives its image back as every class's score, and keeps what it was shown."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        self.shown = image
+        return image.expand(-1, starter.CLASSES, -1, -1, -1)
+
+
+def test_windows_are_padded_for_the_network_and_scores_stand_on_their_voxels() -> None:
+    network, image = Copies(), torch.rand(2, 1, 32, 20, 24) + 0.1
+    found = starter_unet.scores(network, image)
+    assert torch.equal(found, image.expand(-1, 3, -1, -1, -1))
+    assert network.shown.shape == (2, 1, 32, 32, 32)
+    assert torch.equal(network.shown[:, :, :32, :20, :24], image)
+    assert network.shown.sum() == pytest.approx(float(image.sum()), rel=1e-5), "the rest is air"
+
+
+def test_the_network_has_the_size_that_is_told() -> None:
+    network = starter_unet.unet()
+    assert sum(parameter.numel() for parameter in network.parameters()) == pytest.approx(11.1e6, abs=0.05e6)
+    assert not any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in network.modules())
+
+
+def test_trained_and_measured_in_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    view = View((16, 16, 16), 3.0, (2.0, 2.0, 2.0))
+    changes = {"TRAINING_HEADS": (0,), "MEASURING_HEADS": (1,), "NEAR": view, "DECODER_VIEWS": (view, view)}
+    for name, value in changes.items():
+        monkeypatch.setattr(starter, name, value)
+    monkeypatch.setattr(starter_unet, "CHANNELS", (4, 8))
+    fake_maps(tmp_path).save(tmp_path / "maps.npz")
+    given = {"maps": tmp_path / "maps.npz", "out": tmp_path / "unet", "device": "cpu", "seed": 1, "steps": 2}
+    arguments = argparse.Namespace(**given, limit_s=1e9, count=2, json=tmp_path / "figures.json")
+    starter_unet.train(arguments)
+    starter_unet.measure(arguments)
+    figures = json.loads(arguments.json.read_text())
+    assert figures["images"] == 2
+    assert all(0 <= value <= 1 for value in figures["Dice, mean of left and right"])
+    saved = starter.load_weights(tmp_path / "unet" / "unet.safetensors")
+    assert figures["parameters"] == sum(tensor.numel() for tensor in saved.values())
