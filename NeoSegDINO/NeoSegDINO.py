@@ -46,6 +46,8 @@ class NeoSegDINO(ScriptedLoadableModule):
             "<p>Finds the left and the right hippocampus in a newborn's brain MRI: choose the volume and click "
             "<b>Segment Hippocampus</b>. For research use only, not a medical device.</p>"
             '<p>Tutorials: <a href="{tutorials}/first-run.md">from the installation to the first result</a>, '
+            '<a href="{tutorials}/walk.md">the panel in pictures</a>, '
+            '<a href="{tutorials}/segment.md">segment a newborn</a>, '
             '<a href="{tutorials}/fine-tune.md">fine-tune on your own cases</a>. '
             '<a href="{url}">Documentation</a>, <a href="{url}/issues">report a problem</a>.</p>'
         ).format(url=HOMEPAGE, tutorials=f"{HOMEPAGE}/blob/main/Resources/Tutorials")

@@ -23,7 +23,9 @@ def card_of(found: Found) -> str:
         return "\n\n".join(
             [f"# {found.folder.name}", _("**This model cannot be used.**"), str(found.problem), f"`{found.folder}`"]
         )
-    return "\n\n".join([_facts(found.bundle), _measured(found.bundle.spec.accuracy), "---", _card(found.bundle)])
+    bundle = found.bundle
+    place = _("**Folder:** {folder}").format(folder=f"`{bundle.folder}`")
+    return "\n\n".join([_facts(bundle), _measured(bundle.spec.accuracy), place, "---", _card(bundle)])
 
 
 def where_in_words(found: Found) -> str:
@@ -48,7 +50,6 @@ def _facts(bundle: Bundle) -> str:
         (_("Intended use"), spec.intended_use),
         (_("Age range"), spec.age_range),
         (_("Contrasts"), ", ".join(spec.contrasts)),
-        (_("Folder"), f"`{bundle.folder}`"),
     ]
     return "\n".join(f"- **{name}:** {value}" for name, value in rows)
 
@@ -61,8 +62,7 @@ def _measured(figures: Sequence[Accuracy]) -> str:
     for data in dict.fromkeys(row.data for row in figures):
         rows = [row for row in figures if row.data == data]
         kept = _("not trained on") if all(row.held_out for row in rows) else _("chose or trained the weights")
-        values = "; ".join(_figure(row) for row in rows)
-        lines.append(f"- {data} ({kept}): {values}")
+        lines += [f"- {data} ({kept}):", *(f"    - {_figure(row)}" for row in rows)]
     return "\n\n".join([lines[0], "\n".join(lines[1:])])
 
 

@@ -19,7 +19,7 @@ from NeoSegDINOLib.measured import current_report
 from NeoSegDINOLib.message_box import MessageBox
 from NeoSegDINOLib.result_files import copy_table, page_writer, write_table
 from NeoSegDINOLib.result_views import show_result, volume_of
-from NeoSegDINOLib.results import fill_table, sources_in_words, table_lines, warnings_in_words
+from NeoSegDINOLib.results import SIDE_COLUMN, fill_table, sources_in_words, table_lines, warnings_in_words
 from NeoSegDINOLib.segment_editor import open_segment_editor
 from NeoSegDINOLib.timer import Timer
 
@@ -46,7 +46,9 @@ class ResultSection(VTKObservationMixin):
         self._following = False
         self._report: dict[str, Any] | None = None
         self._writing: Background[None] | None = None
-        ui.resultTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
+        header = ui.resultTable.horizontalHeader()
+        header.setSectionResizeMode(qt.QHeaderView.Stretch)
+        header.setSectionResizeMode(SIDE_COLUMN, qt.QHeaderView.ResizeToContents)
         ui.showButton.connect("clicked(bool)", self.on_show)
         ui.editButton.connect("clicked(bool)", self.on_edit)
         ui.uncertaintyCheckBox.connect("toggled(bool)", self.on_uncertainty)

@@ -9,6 +9,7 @@ import vtk
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
+from NeoSegDINOLib import uncertainty
 from NeoSegDINOLib.bundle_combo import BundleCombo
 from NeoSegDINOLib.input_check import InputCheck
 from NeoSegDINOLib.message_box import MessageBox
@@ -165,6 +166,7 @@ class SegmentTab(VTKObservationMixin):
             for node in slicer.util.getNodesByClass(VOLUME)
             if not node.GetHideFromEditors()
             and node.GetAttribute(RUN_ATTRIBUTE) is None
+            and node.GetAttribute(uncertainty.MARK) is None
             and why_not(node) is None
             and self._queue.why_not(node) is None
             and result_of(node) is None

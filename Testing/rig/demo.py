@@ -75,9 +75,10 @@ class _Stages:
 
 def save_picture(shown: Shown, path: Path) -> None:
     """Write a picture of Slicer's window: the panel and the four views (PNG)."""
+    from rig.small_png import shrink
     from rig.window import picture
 
-    picture(shown.panel, shown.volume, shown.segmentation, path)
+    shrink(picture(shown.panel, shown.volume, shown.segmentation, path))
 
 
 def save_labels(shown: Shown, path: Path) -> None:

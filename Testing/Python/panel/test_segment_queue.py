@@ -97,6 +97,22 @@ def test_all_volumes_that_have_no_result_with_one_click(ui, fake_worker, finish,
     assert ui.outputSelector.currentNode().GetName() == "b hippocampus"
 
 
+def test_what_the_panel_itself_has_put_into_the_scene_is_no_input(ui, tab, fake_worker, finish):
+    fake_worker("result")
+    add_volume("T2w")
+    ui.segmentButton.click()
+    finish()
+    ui.uncertaintyCheckBox.click()
+    assert len(slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")) == 2
+    assert ui.segmentAllButton.isHidden()
+    add_volume("T1w")
+    assert ui.segmentAllButton.isHidden()
+    add_volume("T1w again")
+    ui.segmentAllButton.click()
+    assert [entry.volume.GetName() for entry in tab.queue.entries] == ["T1w", "T1w again"]
+    finish()
+
+
 def test_a_failed_one_is_named_and_its_row_tells_it_again(ui, fake_worker, finish, slicer_scene):
     fake_worker("by_name")
     bad, good = add_volume("bad"), add_volume("good")
