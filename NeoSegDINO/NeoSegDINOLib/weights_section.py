@@ -35,6 +35,7 @@ SIZES = {
     "vit_7b_patch16_dinov3": "7B (ViT-7B/16)",
 }
 """timm's name of each size, and what the panel calls it."""
+LINK = '<a href="{address}">{address}</a>'
 
 
 class WeightsSection:
@@ -221,7 +222,7 @@ class WeightsSection:
             self._shown = True
             self._text.show(terms.text)
             ui.licenceGroupBox.collapsed = found is not None
-        ui.licenceLinkLabel.text = f'<a href="{terms.address}">{terms.address}</a>'
+        ui.licenceLinkLabel.text = LINK.format(address=terms.address)
         ui.acceptLicenceButton.visible = found is None
         ui.acceptedLabel.visible = found is not None
         if found is not None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neosegdino import measure
 from neosegdino.cases.contrast import hinted_contrast
 
 if TYPE_CHECKING:
@@ -126,6 +125,8 @@ def of_certainty(rows: Sequence[Mapping[str, Any]]) -> list[Flag]:
 
 def of_places(labels: NDArray[np.uint8], volume: Volume, classes: Sequence[ClassSpec]) -> list[Flag]:
     """Flag sides that are not on their sides, and what touches the border of the image."""
+    from neosegdino import measure  # scipy, which the panel does without until there is a result
+
     problem = measure.check_sides(labels, volume.affine, classes)
     found = [Flag(SIDES, problem)] if problem else []
     for part in classes:

@@ -128,6 +128,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.heads: set[str] = set()
         self.run: Any = None
         self.ends = True
+        self.at_work: Any = None
         self.entered = False
         self.seen: list[weakref.ref[Any]] = []
         world.session.clear()
@@ -188,10 +189,9 @@ class AnyOrder(RuleBasedStateMachine):
     # Done to the panel
 
     def choose_node(self, kind: str, which: int) -> None:
-        if self.ui.choicesWidget.enabled:
-            selector = self.ui.inputSelector if kind == VOLUME else self.ui.outputSelector
-            nodes = [None, *nodes_of(kind)]
-            selector.setCurrentNode(nodes[which % len(nodes)])
+        selector = self.ui.inputSelector if kind == VOLUME else self.ui.outputSelector
+        nodes = [None, *nodes_of(kind)]
+        selector.setCurrentNode(nodes[which % len(nodes)])
 
     def choose_option(self, name: str, which: int) -> None:
         combo = getattr(self.ui, name)
@@ -202,17 +202,20 @@ class AnyOrder(RuleBasedStateMachine):
         self.ui.tabWidget.currentIndex = 1 - self.ui.tabWidget.currentIndex
 
     def click_segment(self, how: str, next_volume: bool, agrees: bool) -> None:
-        if next_volume and self.ui.choicesWidget.enabled:
+        if self.run is not None:  # the queue has tests of its own
+            return
+        if next_volume:
             self.ui.inputSelector.setCurrentNode(self.add_head())
         possible = self.ui.segmentButton.enabled
         asked = possible and report_of(self.widget._parameterNode.segmentation) is not None
         if asked:
-            self.world.session.dialogs.answer("Ok" if agrees else "Cancel")
+            self.world.session.dialogs.answer("Replace" if agrees else "Cancel")
         if possible:
             self.world.worker(how)
         self.ui.segmentButton.click()
         if possible and (agrees or not asked):
             self.run, self.ends = self.widget.segmentTab.run, how in ENDING
+            self.at_work = self.widget._parameterNode.inputVolume
             assert self.run is not None
             self.seen.append(weakref.ref(self.run))
         assert self.world.session.dialogs.unused == 0
@@ -281,13 +284,11 @@ class AnyOrder(RuleBasedStateMachine):
         assert ui.inputSelector.currentNode() is volume
         assert ui.outputSelector.currentNode() is segmentation
         assert ui.progressWidget.isHidden() is not running
-        assert ui.choicesWidget.enabled is not running
-        assert ui.advancedCollapsibleButton.enabled is not running
-        assert ui.segmentButton.enabled is (self.suits(volume) and not running)
+        assert ui.segmentButton.enabled is (self.suits(volume) and not (running and volume is self.at_work))
         assert ui.segmentButton.toolTip
         has_result = report_of(segmentation) is not None
         assert ui.resultWidget.isHidden() is not has_result
-        assert ui.resultTable.rowCount == (2 if has_result else 0)
+        assert ui.resultTable.rowCount == (3 if has_result else 0)
 
     def suits(self, volume: Any) -> bool:
         """Whether a volume can be segmented."""

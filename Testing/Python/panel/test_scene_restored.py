@@ -53,7 +53,7 @@ def check(ui) -> None:
     assert not ui.resultWidget.isHidden()
     assert [ui.resultTable.item(row, 0).text() for row in range(2)] == ["Left", "Right"]
     assert ui.resultTable.item(0, 1).text().endswith(" ml")
-    assert ui.warningsLabel.text == "\u26a0 The two sides differ."
+    assert ui.warningsLabel.text == "\u26a0 The two sides differ. [asymmetry-range]"
     assert ui.segmentButton.enabled
     assert ui.messageFrame.isHidden()
     assert ui.queueWidget.isHidden()

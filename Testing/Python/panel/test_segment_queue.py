@@ -77,7 +77,7 @@ def test_while_one_runs_the_click_adds_the_next(ui, tab, fake_worker, finish):
     assert states(ui) == [("first", "done"), ("second", "done")]
     assert results() == ["first hippocampus", "second hippocampus"]
     assert ui.outputSelector.currentNode().GetName() == "second hippocampus"
-    assert ui.resultTable.rowCount == 2
+    assert ui.resultTable.rowCount == 3
 
 
 def test_all_volumes_that_have_no_result_with_one_click(ui, fake_worker, finish, slicer_scene):
@@ -265,4 +265,4 @@ class TestResultOfTheChosenVolume:
         finish()
         assert ui.outputSelector.currentNode() is None
         choose(ui, first)
-        assert ui.resultTable.rowCount == 2
+        assert ui.resultTable.rowCount == 3
