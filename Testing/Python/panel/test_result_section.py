@@ -121,7 +121,7 @@ class TestUncertainty:
         ui.uncertaintyCheckBox.click()
         shown = result.GetNodeReference(uncertainty.ROLE)
         pids = fake_worker("hang")
-        slicer_scene.dialogs.answer("Replace")
+        slicer_scene.dialogs.answer("Yes")
         ui.segmentButton.click()
         slicer_scene.wait_for(lambda: pids.exists() and len(pids.read_text().split()) >= 3)
         ui.cancelButton.click()
@@ -225,7 +225,7 @@ class TestEdit:
 
     def test_a_new_run_in_place_is_not_edited(self, ui, result, run, slicer_scene):
         erase_half_of_the_left(result)
-        slicer_scene.dialogs.answer("Replace")
+        slicer_scene.dialogs.answer("Yes")
         assert run() is result
         assert "[edited]" not in ui.warningsLabel.text
 
