@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --no-input --disable-pip-version-check install -c constraints.txt
 DEMO := PYTHONPATH=Testing $(BIN)/python -m rig.demo
 
-.PHONY: help demo test picture libraries clean
+.PHONY: help demo test picture bundle libraries clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -25,6 +25,9 @@ test: libraries $(VENV)/.test ## style, types and all tests, with their coverage
 
 picture: libraries $(VENV)/.demo ## make the README's picture, Resources/screenshot.png
 	@$(DEMO) --picture Resources/screenshot.png
+
+bundle: ## say how the starter bundle is made again
+	@sed -n '/^## Starter bundle/,$$p' Testing/benchmarks/README.md
 
 clean: ## remove the environment, results and caches
 	rm -rf $(VENV) out build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

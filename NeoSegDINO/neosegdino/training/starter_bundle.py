@@ -24,7 +24,10 @@ VERSION = "0.2.0"
 
 LABEL_MAPS = DataSource(
     name="SynthSeg training label maps",
-    description="Maps 1 to 16, without 7, of 20 label maps of adult heads (no image), as the anatomy of synthetic MRI.",
+    description=(
+        "Maps 1 to 16 of 20 label maps of adult heads (no image), as the anatomy of synthetic MRI; map 7, of which one "
+        "hippocampus is labelled at a third of its size, in the first part of the training alone."
+    ),
     licence="Apache-2.0",
     citation=(
         "Billot et al., SynthSeg: Segmentation of brain MRI scans of any contrast and resolution without retraining, "

@@ -15,9 +15,11 @@ Left and right hippocampus from a newborn's brain MRI (T1w or T2w). **Research u
   encodes every coronal slice of a window, a depth embedding, and a light 3D decoding arm with an image stem; a second
   arm on the same encoder finds the hippocampi in the whole head.
 - Trained from scratch by this project. **These are not Meta's DINOv3 weights**, and nothing of them is inside.
-- Trained on synthetic MRI alone: label maps of 15 adult heads, taken towards a newborn's (smoother cortex, wider
+- Trained on synthetic MRI alone: label maps of 16 adult heads, taken towards a newborn's (smoother cortex, wider
   ventricles and fluid spaces, a myelinated internal capsule), shrunk to newborn size, deformed, given newborn and
   random contrasts and the faults of acquisitions. **No patient image was used.** The method follows arXiv 2602.23962.
+- Trained in pieces: the encoder (4,900 steps) and a first part of the arms (2,400 and 850 steps) on one H200 on heads
+  that were shrunk and deformed alone; then the arms (5,393 and 1,805 steps) on one H100 on the heads described above.
 - The confidence is tempered: the scores are divided by a temperature that was fitted on further images of the
   training heads.
 
