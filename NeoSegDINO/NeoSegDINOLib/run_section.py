@@ -70,8 +70,12 @@ class RunSection:
         if wanted == self._show_look:
             return
         self._show_look = wanted
-        if wanted and self._look is not None:
+        if self._look is None:
+            return
+        if wanted:
             self._look.show_again()
+        else:
+            self._look.leave()  # what is being read must not come into a scene that is closed meanwhile
 
     def update(self) -> None:
         """Show how the run stands."""

@@ -115,7 +115,8 @@ def test_cancel_before_the_worker_has_said_anything(fake_finetune, folder, table
     run.cancel()
     slicer_scene.wait_for(lambda: run.state == "cancelled", 3.0)
     assert not run.there
-    assert detached._started[-1].poll() is not None or gone(detached._started[-1].pid)
+    worker = detached._started[-1]
+    slicer_scene.wait_for(lambda: worker.poll() is not None or gone(worker.pid), 3.0)
 
 
 def test_a_worker_that_was_killed_is_an_interrupted_run(started, fake_finetune, slicer_scene):

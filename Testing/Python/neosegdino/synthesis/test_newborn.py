@@ -156,3 +156,10 @@ def test_a_ragged_hippocampus_is_smoothed(head: Labels) -> None:
     found = mature(ragged, MATURITIES[0])
     assert found[tuple(inside)] == LEFT_HIPPOCAMPUS
     assert found[tuple(alone)] == WHITE[0]
+
+
+def test_cortex_far_below_the_surface_becomes_white_matter(head: Labels, maps: dict[str, Labels]) -> None:
+    island = ball((-22, 0, 12), (1.2, 1.2, 1.2)) & (head == WHITE[0])
+    assert island.sum() >= 4
+    given = np.where(island, CORTEX[0], head)
+    assert (mature(given, MATURITIES[-1])[island] == WHITE[0]).all()
