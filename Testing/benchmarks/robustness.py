@@ -125,7 +125,7 @@ def agreement(
 def crossed(base: Volume, labels: NDArray[np.uint8], changed: Volume, found: NDArray[np.uint8]) -> bool:
     """Whether a side lies where the other one was."""
     swapped = np.array([0, 2, 1], np.uint8)[labels]
-    return max(agreement(base, swapped, changed, found)) > 0.1
+    return bool(max(agreement(base, swapped, changed, found)) > 0.1)
 
 
 def main() -> None:
