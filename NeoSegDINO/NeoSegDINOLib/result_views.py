@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import slicer
+import vtk
 
 from NeoSegDINOLib.measured import identifier, measure_segment
-from NeoSegDINOLib.nodes import Node, world_matrix
+from NeoSegDINOLib.nodes import Node
 from NeoSegDINOLib.results import report_of
 
 
@@ -41,5 +42,6 @@ def middle_of(node: Node) -> list[float] | None:
     places = [place for _volume, *place in found if place]
     if not places:
         return None
-    middle = world_matrix(node) @ np.array([*np.mean(places, axis=0), 1.0])
-    return [float(value) for value in middle[:3]]
+    to_world = vtk.vtkGeneralTransform()  # the user may have put the result under any transform
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(node.GetParentTransformNode(), None, to_world)
+    return list(to_world.TransformPoint(np.mean(places, axis=0)))
