@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from neosegdino.decoder.base import HeadShape
 
 _LARGE = 2**19
-"""Values of a group from which on torch's own kernel is the slower one on a GPU."""
+"""Values of a group from which on its work is spread: our choice, as every further launch costs time as well."""
 
 
 class GroupNorm(nn.GroupNorm):

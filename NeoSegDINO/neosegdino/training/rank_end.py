@@ -1,4 +1,4 @@
-"""How a rank ends when another one has ended: with an error that a user can act on, wherever it waits."""
+"""How a rank ends when another one has ended: with an error that a user can act on."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ _MESSAGE = "Another process of the run ended, or torchrun was told to end the ru
 def ended_by_torchrun() -> Iterator[None]:
     """While inside, the SIGTERM that torchrun sends when a rank has ended raises a `TrainingError`.
 
-    A rank that waits for a GPU's collective never comes back to Python, and so raises nothing. A thread then prints the
-    error and ends the process with the error's exit code; the last checkpoint is whole, as all checkpoints are.
+    A rank that waits outside of Python raises nothing. A thread then prints the error and ends the process with the
+    error's exit code; the last checkpoint is whole, as all checkpoints are. It needs the interpreter's lock: where
+    the wait holds that, as seen once with NCCL, torchrun kills the rank after its 30 s.
     After an error SIGTERM is ignored, so that the error is reported.
     """
     if threading.current_thread() is not threading.main_thread():
