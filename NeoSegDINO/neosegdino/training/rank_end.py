@@ -23,8 +23,8 @@ def ended_by_torchrun() -> Iterator[None]:
     """While inside, the SIGTERM that torchrun sends when a rank has ended raises a `TrainingError`.
 
     A rank that waits outside of Python raises nothing. A thread then prints the error and ends the process with the
-    error's exit code; the last checkpoint is whole, as all checkpoints are. It needs the interpreter's lock: where
-    the wait holds that, as seen once with NCCL, torchrun kills the rank after its 30 s.
+    error's exit code; the last checkpoint is whole, as all checkpoints are. In the one trial with NCCL that did not
+    happen, for a reason not known yet: torchrun killed the rank after its 30 s.
     After an error SIGTERM is ignored, so that the error is reported.
     """
     if threading.current_thread() is not threading.main_thread():
