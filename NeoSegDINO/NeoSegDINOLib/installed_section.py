@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import qt
@@ -41,14 +40,7 @@ class InstalledSection:
         self._on_changed = on_changed
         self._models: Sequence[Found] = ()
         self._work: Background[Any] | None = None
-        self._message = MessageBox(
-            SimpleNamespace(
-                messageFrame=ui.modelsMessageFrame,
-                messageIcon=ui.modelsMessageIcon,
-                messageLabel=ui.modelsMessageLabel,
-                copyLogButton=ui.copyModelsLogButton,
-            )
-        )
+        self._message = MessageBox(ui, "models")
         self._card = TextView(ui.cardBrowser)
         ui.modelList.connect("currentRowChanged(int)", self.on_selected)
         ui.installModelButton.connect("clicked(bool)", self.on_install)

@@ -21,17 +21,21 @@ class MessageBox:
     ----------
     ui : namespace
         Widgets of the form, by name.
+    part : str, optional
+        What the names of the message's widgets begin with (``run`` for ``runMessageFrame``, ``copyRunLogButton``).
     """
 
-    def __init__(self, ui: Any) -> None:
-        self._ui = ui
+    def __init__(self, ui: Any, part: str = "") -> None:
+        message = f"{part}Message" if part else "message"
+        self._frame, self._icon, self._label = (getattr(ui, message + kind) for kind in ("Frame", "Icon", "Label"))
+        self._copy = getattr(ui, f"copy{part.capitalize()}LogButton")
         self._log = ""
-        ui.copyLogButton.connect("clicked(bool)", self.on_copy_log)
+        self._copy.connect("clicked(bool)", self.on_copy_log)
         self.clear()
 
     def clear(self) -> None:
         """Show nothing."""
-        self._ui.messageFrame.visible = False
+        self._frame.visible = False
 
     def show_info(self, text: str) -> None:
         """Show a neutral message."""
@@ -49,13 +53,12 @@ class MessageBox:
     def on_copy_log(self) -> None:
         """Put the log on the clipboard."""
         slicer.app.clipboard().setText(self._log)
-        self._ui.copyLogButton.text = _("Copied")
+        self._copy.text = _("Copied")
 
     def _show(self, text: str, icon: Any, log: str) -> None:
-        ui = self._ui
         self._log = log
-        ui.messageLabel.text = text
-        ui.messageIcon.setPixmap(ui.messageFrame.style().standardIcon(icon).pixmap(ICON_PIXELS, ICON_PIXELS))
-        ui.copyLogButton.text = _("Copy log")
-        ui.copyLogButton.visible = bool(log)
-        ui.messageFrame.visible = True
+        self._label.text = text
+        self._icon.setPixmap(self._frame.style().standardIcon(icon).pixmap(ICON_PIXELS, ICON_PIXELS))
+        self._copy.text = _("Copy log")
+        self._copy.visible = bool(log)
+        self._frame.visible = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 from neosegdino.errors import NeoSegDINOError
@@ -33,14 +32,7 @@ class RunSection:
 
     def __init__(self, ui: Any) -> None:
         self.run: FinetuneRun | None = None
-        self.message = MessageBox(
-            SimpleNamespace(
-                messageFrame=ui.runMessageFrame,
-                messageIcon=ui.runMessageIcon,
-                messageLabel=ui.runMessageLabel,
-                copyLogButton=ui.copyRunLogButton,
-            )
-        )
+        self.message = MessageBox(ui, "run")
         self._ui = ui
         self._curves: Curves | None = None
         self._look: Look | None = None

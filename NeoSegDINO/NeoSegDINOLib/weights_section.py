@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import qt
@@ -54,14 +53,7 @@ class WeightsSection:
         self._job: WeightsJob | None = None
         self._removal: Background[None] | None = None
         self._shown = False
-        self._message = MessageBox(
-            SimpleNamespace(
-                messageFrame=ui.weightsMessageFrame,
-                messageIcon=ui.weightsMessageIcon,
-                messageLabel=ui.weightsMessageLabel,
-                copyLogButton=ui.copyWeightsLogButton,
-            )
-        )
+        self._message = MessageBox(ui, "weights")
         self._text = TextView(ui.licenceBrowser)
         self._timer = Timer(SHOW_EVERY_MS, self._show_progress)
         for text in SIZES.values():
