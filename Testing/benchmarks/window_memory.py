@@ -187,7 +187,13 @@ def fits(step: Step, method: Callable[..., object]) -> bool:
 
 
 def times(step: Step, fitting: dict[str, Callable[..., object]], repeats: int) -> dict[str, list[float]]:
-    """Seconds of each kind of step, round by round."""
+    """Seconds of each kind of step, round by round.
+
+    Python's search for unreachable objects goes over every object of every loaded package, for a tenth of a second and
+    more, and falls upon one kind of step rather than another. As in `timeit` it is kept out: what is there is frozen.
+    """
+    gc.collect()
+    gc.freeze()
     taken: dict[str, list[float]] = {name: [] for name in fitting}
     for turn in range(repeats):
         for name, method in list(fitting.items())[:: -1 if turn % 2 else 1]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import socket
@@ -13,7 +14,9 @@ from contextlib import contextmanager
 from neosegdino.errors import TrainingError
 
 GRACE_S = 5.0
-"""How long the main thread may take to notice the signal; torchrun kills a rank 30 s after it."""
+"""How long the main thread may take to come out with the error; torchrun kills a rank 30 s after the signal."""
+LAST_RESORT_S = 20.0
+"""When a process ends that still reports or cleans up, as a library without its peer may do for ever."""
 REMEDY = "Look at the message of the process that ended first, then go on with --resume."
 _MESSAGE = "Another process of the run ended, or torchrun was told to end the run."
 
@@ -22,28 +25,28 @@ _MESSAGE = "Another process of the run ended, or torchrun was told to end the ru
 def ended_by_torchrun() -> Iterator[None]:
     """While inside, the SIGTERM that torchrun sends when a rank has ended raises a `TrainingError`.
 
-    A rank that waits outside of Python raises nothing. A thread then prints the error and ends the process with the
-    error's exit code; the last checkpoint is whole, as all checkpoints are. In the one trial with NCCL that did not
-    happen, for a reason not known yet: torchrun killed the rank after its 30 s.
-    After an error SIGTERM is ignored, so that the error is reported.
+    Not every rank can raise it: one waits outside of Python, or the signal comes in a finaliser, where Python prints an
+    error and forgets it. A thread then prints the error and ends the process with the error's exit code; the last
+    checkpoint is whole, as all checkpoints are. After an error SIGTERM is ignored, so that the error is reported.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    noticed = threading.Event()
+    left = threading.Event()
 
     def end(number: int, _frame: object) -> None:
-        noticed.set()
         ignore_sigterm()
         raise TrainingError(_MESSAGE, REMEDY)
 
     before = signal.signal(signal.SIGTERM, end)
-    with _signals_told(lambda: _end_unless(noticed)):
+    with _signals_told(lambda: _end_unless(left)):
         try:
             yield
         except BaseException:
             ignore_sigterm()
             raise
+        finally:
+            left.set()
     signal.signal(signal.SIGTERM, before)
 
 
@@ -53,8 +56,10 @@ def ignore_sigterm() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def _end_unless(noticed: threading.Event) -> None:
-    if noticed.wait(GRACE_S):
+def _end_unless(left: threading.Event) -> None:
+    """End the process where its main thread does not leave the block in time, and later in any case."""
+    faulthandler.dump_traceback_later(LAST_RESORT_S, exit=True)
+    if left.wait(GRACE_S):
         return
     print(f"Error: {_MESSAGE}\n  Remedy: {REMEDY}", file=sys.stderr, flush=True)
     os._exit(TrainingError.exit_code)
