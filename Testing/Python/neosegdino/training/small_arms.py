@@ -48,7 +48,12 @@ def setting(
     dropout: float = 0.3,
 ) -> Setting:
     torch.manual_seed(0)
-    options = {"linear": {}, "dpt": {"channels": 16}, "stem": {"channels": [4, 8, 8]}}[head]
+    options = {
+        "linear": {},
+        "dpt": {"channels": 16},
+        "stem": {"channels": [4, 8, 8]},
+        "pyramid": {"channels": [4, 8, 8, 8]},
+    }[head]
     options = options if head == "linear" else {**options, "dropout": dropout}
     spec = DecoderSpec(head, "decoder.safetensors", depth_embedding=depth, arms=mode, options=options)
     arms = DecodingArms(spec, HeadShape(12, 2, WINDOW, (2, 8, 2), 3), 1, len(grid)).train().to(dtype)

@@ -50,7 +50,9 @@ def test_two_passes_equal_the_full_graph_in_float32(mode: str, case: str) -> Non
     assert_equal_steps(setting(mode, *CASES[case], torch.float32), 1e-5)
 
 
-@pytest.mark.parametrize(("head", "depth"), [("linear", "learned"), ("dpt", "sinusoidal"), ("stem", "learned")])
+@pytest.mark.parametrize(
+    ("head", "depth"), [("linear", "learned"), ("dpt", "sinusoidal"), ("stem", "learned"), ("pyramid", "learned")]
+)
 def test_every_head_and_depth_embedding(head: str, depth: str) -> None:
     made = setting("shared", *CASES["cut with padding on all sides"], torch.float64, head, depth)
     assert_equal_steps(made, 1e-10)
@@ -88,7 +90,7 @@ def decoded_by(made: Setting, together: int) -> list[tuple[list[int], bool]]:
 
 @pytest.mark.parametrize("together", [2, 3, 8])
 @pytest.mark.parametrize(("kind", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
-@pytest.mark.parametrize("head", ["stem", "dpt", "linear"])
+@pytest.mark.parametrize("head", ["stem", "pyramid", "dpt", "linear"])
 def test_groups_of_windows_equal_the_full_graph(head: str, kind: torch.dtype, tolerance: float, together: int) -> None:
     made = setting("shared", *CASES["cut with padding on all sides"], kind, head, dropout=0.0)
     assert_equal_steps(made, tolerance, together=together)
@@ -119,7 +121,7 @@ def test_windows_go_together_through_one_arm_that_draws_nothing(
     assert made.arms.train(training).together() == together
 
 
-@pytest.mark.parametrize(("head", "together"), [("stem", 2), ("dpt", 2), ("linear", 1)])
+@pytest.mark.parametrize(("head", "together"), [("stem", 2), ("pyramid", 2), ("dpt", 2), ("linear", 1)])
 @pytest.mark.parametrize("size", [16, 32])
 def test_windows_decoded_together_fit_into_the_memory_of_one_graph(head: str, together: int, size: int) -> None:
     spec = DecoderSpec(head, "decoder.safetensors")
