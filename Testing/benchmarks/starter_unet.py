@@ -1,27 +1,32 @@
 """A plain 3D U-Net from scratch on the starter's synthetic images: the rival of the frozen encoder and its arm.
 
-    python Testing/benchmarks/starter_unet.py train starter/maps.npz --out starter/unet --steps N
+    python Testing/benchmarks/starter_unet.py train starter/maps.npz --out starter/unet --seconds T
     python Testing/benchmarks/starter_unet.py measure starter/maps.npz --out starter/unet --json FILE
 
 monai's residual U-Net with instance normalisation sees the same windows as the starter's decoder: the same generator,
-mixture of views, images per step, loss, optimiser and kind of schedule. `--steps` sets its length: choose it so that
-its time on a GPU is the sum of the encoder's and the decoder's. `measure` takes the images that
-`starter_cli measure` takes.
+mixture of views, images per step, loss, optimiser and kind of schedule. `--seconds` is its time on the GPU: the sum of
+the encoder's and the decoder's. `measure` takes the images that `starter_cli measure` takes; with `--adult` it takes
+the real adult T1 of `accuracy.py` as well, in the window that the bundle's locator finds there.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
+from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import torch
+from accuracy import adult_at_newborn_size, dice
+from neosegdino.bundle_store import find_bundle
+from neosegdino.loading import Models, load_models
+from neosegdino.segment import segment
 from neosegdino.synthesis.label_maps import load_packed
 from neosegdino.training import starter
 from neosegdino.training.losses import dice_and_cross_entropy
 from neosegdino.training.measure_synthetic import measure_views
-from neosegdino.training.optimise import Schedule, optimise
+from neosegdino.training.optimise import TimedSchedule, optimise
 from torch import Tensor, nn
 
 CHANNELS = (32, 64, 128, 256, 256)
@@ -58,14 +63,44 @@ def train(arguments: argparse.Namespace) -> None:
         batch = generator(images, views[step % len(views)])
         return loss_of(scores(network, batch.image), batch.target[:, None])
 
-    schedule = Schedule(arguments.steps, RATE, warmup=50, weight_decay=0.01)
+    schedule = TimedSchedule(1, RATE, warmup=50, weight_decay=0.01, seconds=arguments.seconds)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic()
     optimise(
         network, loss, schedule, arguments.out / "unet.checkpoint", print, arguments.limit_s, [generator.draw.generator]
     )
-    print(f"{time.monotonic() - began:.1f} s")
     starter.save_weights(network.state_dict(), arguments.out / "unet.safetensors")
+
+
+class InPlaceOfArm(nn.Module):
+    """The U-Net in the place of a bundle's encoder and arm, on windows of the same place and size."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network, self.classes, self.encoder = network, starter.CLASSES, self
+
+    def chunks(self, _windows: Tensor, _chunk: int) -> int:
+        """Steps of the progress."""
+        return 1
+
+    def forward(self, _window: Tensor, _chunk: int, on_chunk: Callable[[], None]) -> list[Tensor]:
+        """No tokens."""
+        on_chunk()
+        return []
+
+    def arms(self, _position: int, _tokens: list[Tensor], window: Tensor) -> Tensor:
+        """Scores of a window."""
+        return scores(self.network, window)
+
+
+def adult_dice(network: nn.Module, path: Path, device: str) -> tuple[float, float]:
+    """Dice on the real adult T1 at newborn size, by the whole road of the shipped bundle but for its arm."""
+
+    def models(bundle: object, place: torch.device) -> Models:
+        return Models(InPlaceOfArm(network), load_models(bundle, place).locator)  # type: ignore[arg-type]
+
+    volume, truth = adult_at_newborn_size(path)
+    with patch("neosegdino.segment.load_models", models):
+        return dice(segment(volume, find_bundle(None), device=device).labels, truth)
 
 
 def measure(arguments: argparse.Namespace) -> None:
@@ -83,6 +118,10 @@ def measure(arguments: argparse.Namespace) -> None:
         "HD95, mm, median of left and right": [float(v) for v in torch.nanmedian(torch.tensor(distance), dim=0).values],
         "HD95, mm, mean of left and right": torch.nanmean(torch.tensor(distance), dim=0).tolist(),
     }
+    if arguments.adult:
+        figures["adult T1 at newborn size, Dice of left and right"] = adult_dice(
+            network, arguments.adult, arguments.device
+        )
     text = json.dumps(figures, indent=1)
     print(text)
     if arguments.json:
@@ -96,9 +135,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--seconds", type=float, default=1200)
     parser.add_argument("--limit-s", type=float, default=1e9)
     parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--adult", type=Path, help="VoxelMorph's test scan")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     (train if arguments.work == "train" else measure)(arguments)

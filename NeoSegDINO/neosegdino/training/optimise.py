@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from neosegdino.training import random_state
 from neosegdino.training.checkpoint import read_checkpoint, write_checkpoint
 
+SETTLING = 15
+"""Steps at a start whose time does not count: compilers and libraries prepare themselves in them."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -36,10 +39,31 @@ class Schedule:
     warmup: int = 200
     weight_decay: float = 0.03
 
-    def rate_at(self, step: int) -> float:
+    def share(self, step: int, _seconds: float = 0.0) -> float:
+        """How much of the run is done after so many steps, or seconds; 1 at its end."""
+        return step / self.steps
+
+    def rate_at(self, step: int, seconds: float = 0.0) -> float:
         """Learning rate of a step."""
-        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
+        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.share(step, seconds))))
         return self.rate * min(1.0, (step + 1) / max(1, self.warmup)) * cosine
+
+
+@dataclass(frozen=True)
+class TimedSchedule(Schedule):
+    """A run of so many seconds in place of steps: what is trained for equal time can be compared.
+
+    Attributes
+    ----------
+    seconds : float
+        Length of the run, without the first `SETTLING` steps after every start.
+    """
+
+    seconds: float = math.inf
+
+    def share(self, _step: int, seconds: float = 0.0) -> float:
+        """How much of the run is done."""
+        return seconds / self.seconds
 
 
 def optimise(
@@ -64,7 +88,7 @@ def optimise(
     checkpoint : Path
         Written at the end and when the time is up, whole or not at all.
     log : callable
-        Takes a line every hundred steps.
+        Takes a line every hundred steps, and a last one.
     limit_s : float
         Stop after this many seconds.
     generators : sequence of torch.Generator
@@ -78,11 +102,12 @@ def optimise(
     parameters = [p for p in module.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=schedule.rate, weight_decay=schedule.weight_decay)
     device = parameters[0].device
-    step = _resume(module, optimiser, checkpoint, device, generators)
-    began, mean = time.monotonic(), None
-    while step < schedule.steps and time.monotonic() - began < limit_s:
+    step, seconds = _resume(module, optimiser, checkpoint, device, generators)
+    began, first, mean = time.monotonic(), step, None
+    clock = _Clock(seconds)
+    while schedule.share(step, clock.seconds) < 1 and time.monotonic() - began < limit_s:
         for group in optimiser.param_groups:
-            group["lr"] = schedule.rate_at(step)
+            group["lr"] = schedule.rate_at(step, clock.seconds)
         value = loss(step)
         optimiser.zero_grad(set_to_none=True)
         value.backward()
@@ -90,16 +115,39 @@ def optimise(
         optimiser.step()
         mean = value.detach() if mean is None else 0.98 * mean + 0.02 * value.detach()
         step += 1
+        if step == first + SETTLING:
+            clock.start(value)
         if step % 100 == 0:
-            log(f"step {step}/{schedule.steps} loss {mean.item():.4f} {time.monotonic() - began:.0f} s")
+            log(f"step {step} loss {mean.item():.4f} {clock.seconds:.1f} s")
+    if mean is not None:
+        now = time.monotonic() - began
+        log(f"{step} steps in {clock.seconds:.1f} s, loss {mean.item():.4f}; {now:.1f} s in this run")
     state = {
         "step": step,
+        "seconds": clock.seconds,
         "module": module.state_dict(),
         "optimiser": optimiser.state_dict(),
         "random": random_state.capture(device, generators),
     }
     write_checkpoint(checkpoint, state)
-    return step >= schedule.steps
+    return schedule.share(step, clock.seconds) >= 1
+
+
+class _Clock:
+    """Seconds of training: those of the runs before, and of this one since it was started."""
+
+    def __init__(self, before: float) -> None:
+        self._before = before
+        self._began: float | None = None
+
+    def start(self, value: Tensor) -> None:
+        """Begin to count, once all that was asked of the device before is done."""
+        value.item()
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return self._before + (0.0 if self._began is None else time.monotonic() - self._began)
 
 
 def _resume(
@@ -108,11 +156,12 @@ def _resume(
     checkpoint: Path,
     device: torch.device,
     generators: Sequence[torch.Generator],
-) -> int:
+) -> tuple[int, float]:
+    """Steps and seconds that are done."""
     state = read_checkpoint(checkpoint, device)
     if state is None:
-        return 0
+        return 0, 0.0
     module.load_state_dict(state["module"])
     optimiser.load_state_dict(state["optimiser"])
     random_state.restore(state["random"], device, generators)
-    return int(state["step"])
+    return int(state["step"]), float(state["seconds"])

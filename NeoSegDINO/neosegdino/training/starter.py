@@ -22,7 +22,7 @@ from neosegdino.synthesis.generator import Generator
 from neosegdino.synthesis.label_maps import LabelMaps
 from neosegdino.training.calibration import fit_temperature
 from neosegdino.training.fit_arm import fit_arm
-from neosegdino.training.optimise import Schedule
+from neosegdino.training.optimise import Schedule, TimedSchedule
 from neosegdino.training.pretrain import pretrain
 
 TRAINING_HEADS = (0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15)
@@ -42,7 +42,7 @@ ENCODER = EncoderSpec(
 )
 WINDOWS = WindowSpec(size=(96, 64, 56))
 SPACING_MM = 0.8
-DECODER = DecoderSpec(name="stem", file="decoder.safetensors", options={"channels": [24, 48, 112]})
+DECODER = DecoderSpec(name="pyramid", file="decoder.safetensors")
 LOCATOR = LocatorSpec(
     spacing_mm=(2.4, 2.4, 2.4),
     size=(56, 64, 56),
@@ -156,6 +156,7 @@ def train(
     log: Callable[[str], None],
     steps: int | None = None,
     *,
+    seconds: float | None = None,
     start: Path | None = None,
     compiled: bool = False,
 ) -> bool:
@@ -179,6 +180,8 @@ def train(
         Takes lines about the progress.
     steps : int, optional
         In place of the recipe's.
+    seconds : float, optional
+        In place of steps, see `TimedSchedule`.
     start : Path, optional
         Weights of the arm to begin with, in place of random ones.
     compiled : bool
@@ -195,6 +198,8 @@ def train(
     checkpoint = folder / f"{stage}.checkpoint"
     setting = STAGES[stage]
     schedule = setting.schedule if steps is None else replace(setting.schedule, steps=steps)
+    if seconds is not None:
+        schedule = TimedSchedule(**vars(schedule), seconds=seconds)
     if stage == "encoder":
         backbone = create_backbone(ENCODER)
         near = SliceEncoder(ENCODER, backbone, WINDOWS.size)

@@ -40,6 +40,7 @@ def pack(folder: Path, packed: Path) -> None:
 @click.option("--device", default="cuda", show_default=True)
 @click.option("--seed", default=1, show_default=True)
 @click.option("--steps", type=int, help="In place of the recipe's number of steps.")
+@click.option("--seconds", type=float, help="In place of steps; the cosine then runs over time.")
 @click.option("--limit-s", default=1e9, help="Write a checkpoint and stop after this many seconds.")
 @click.option("--start", type=click.Path(path_type=Path, exists=True), help="Weights of the arm to begin with.")
 @click.option("--compiled", is_flag=True, help="Compile encoder and arm first: shorter steps on a GPU.")
@@ -50,6 +51,7 @@ def train(
     device: str,
     seed: int,
     steps: int | None,
+    seconds: float | None,
     limit_s: float,
     start: Path | None,
     compiled: bool,
@@ -69,7 +71,7 @@ def train(
             stream.write(line + "\n")
 
     maps = load_packed(packed)
-    done = run(stage, maps, out, seed, device, limit_s, log, steps, start=start, compiled=compiled)
+    done = run(stage, maps, out, seed, device, limit_s, log, steps, seconds=seconds, start=start, compiled=compiled)
     click.echo(f"{stage}: {'finished' if done else 'stopped at the time limit'} after {time.monotonic() - began:.1f} s")
 
 

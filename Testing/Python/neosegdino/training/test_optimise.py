@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from neosegdino.training import optimise as module
-from neosegdino.training.optimise import Schedule, optimise
+from neosegdino.training.optimise import SETTLING, Schedule, TimedSchedule, optimise
 from torch import Tensor, nn
 
 
@@ -56,7 +56,9 @@ def test_training_lowers_the_loss_and_leaves_frozen_parameters(tmp_path: Path) -
     assert optimise(line, line.loss, Schedule(300, 0.03, warmup=10), tmp_path / "c.checkpoint", lines.append)
     assert line.loss(999) < 0.1 * Line().loss(999)
     assert line.fixed.tolist() == [1, 1, 1]
-    assert [text.split(" loss")[0] for text in lines] == ["step 100/300", "step 200/300", "step 300/300"]
+    assert [text.split(" loss")[0] for text in lines[:3]] == ["step 100", "step 200", "step 300"]
+    assert lines[3].startswith("300 steps in ")
+    assert len(lines) == 4
 
 
 def run_in_pieces(checkpoint: Path, limits: Sequence[float], random: bool = False) -> tuple[Line, list[int]]:
@@ -85,6 +87,27 @@ def test_a_run_in_pieces_equals_an_uninterrupted_one(tmp_path: Path, limits: lis
     assert seen == list(range(40))
     for name, value in whole.state_dict().items():
         assert torch.equal(value, pieces.state_dict()[name]), name
+
+
+@pytest.mark.usefixtures("one_second_a_step")
+def test_a_timed_run_ends_with_its_time_wherever_it_was_stopped(tmp_path: Path) -> None:
+    schedule = TimedSchedule(1, 0.05, warmup=1, seconds=60)
+    assert schedule.rate_at(999, 30) == pytest.approx(0.025)
+    line, lines, counts = Line(), list[str](), []
+    for limit in (40, math.inf, math.inf):
+        counts.append(0)
+
+        def loss(step: int) -> Tensor:
+            counts[-1] += 1
+            return line.loss(step)
+
+        done = optimise(line, loss, schedule, tmp_path / "c.checkpoint", lines.append, limit)
+        assert done is (limit == math.inf)
+    assert counts[0] > SETTLING
+    assert SETTLING < counts[1] < 60
+    assert counts[2] == 0
+    first, second = (float(text.split(" in ")[1].split(" s,")[0]) for text in lines)
+    assert 0 < first < 60 <= second < 65, "a run that goes on goes on on the curve"
 
 
 def test_a_finished_run_does_nothing_more(tmp_path: Path) -> None:
