@@ -130,9 +130,9 @@ class RowModel:
     def fit(self, generator: Generator, images: int, schedule: Schedule, log: Callable[[str], None]) -> None:
         """Train the arms: windows of one kind as the starter's are, several as fine-tuning does."""
         views = [(view, images) for view in starter.DECODER_VIEWS]
-        work = fit_arm if self.positions == 1 else self._fit_windows
+        fit = fit_arm if self.positions == 1 else self.fit_windows
         with tempfile.TemporaryDirectory() as scratch:
-            work(self.model, generator, views, schedule, Path(scratch) / "run.checkpoint", log, 1e9)
+            fit(self.model, generator, views, schedule, Path(scratch) / "run.checkpoint", log, 1e9)
 
     def scores(self, generator: Generator) -> Scores:
         """Scores of whole fields of view."""
@@ -145,7 +145,7 @@ class RowModel:
 
         return scores
 
-    def _fit_windows(
+    def fit_windows(
         self,
         model: WindowModel,
         generator: Generator,

@@ -4,7 +4,8 @@ The teacher is the running average of the student and sees everything; the stude
 learns to say what the teacher says (Caron et al. 2021, arXiv 2104.14294): of a slice as a whole what the teacher says
 of another look at it, of a hidden patch what the teacher sees there (Zhou et al. 2022, arXiv 2111.07832). What is said
 is a share in every one of many learned prototypes. That all prototypes get the same mass (Sinkhorn-Knopp, Caron et al.
-2020, arXiv 2006.09882; used so by DINOv2) keeps the two from agreeing on one answer for everything.
+2020, arXiv 2006.09882) keeps the two from agreeing on one answer for everything, and so does that slices keep apart
+from their nearest neighbours (KoLeo, Sablayrolles et al. 2019, arXiv 1806.03198); DINOv2 does both.
 """
 
 from __future__ import annotations
@@ -24,22 +25,30 @@ from neosegdino.training.pretrain import last_block
 
 PROTOTYPES = 1024
 BOTTLENECK = 128
-STUDENT_TEMPERATURE, TEACHER_TEMPERATURE = 0.1, 0.05
+STUDENT_TEMPERATURE, TEACHER_TEMPERATURE = 0.1, 0.04
 """Of cosines; the teacher's answers are the sharper ones."""
 ROUNDS = 3
+SPREAD = 0.1
+"""Weight of keeping apart, DINOv2's."""
 HIDDEN_SHARE = (0.1, 0.5)
 BLOCK = 2
 """Patches are hidden in blocks of 2x2: a single one could be guessed from the grey values at its border."""
 
 
 class Projection(nn.Module):
-    """Cosines of tokens and prototypes, through a small network with a bottleneck."""
+    """Cosines of tokens and prototypes, through a small network with a bottleneck.
+
+    It is normalised over the batch: at first a ViT's class token is nearly the same for all slices, as its layers begin
+    scaled down to next to nothing, and without a difference in the answers there is nothing to learn from.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         wide = 4 * channels
         self.layers = nn.Sequential(
-            nn.Linear(channels, wide), nn.GELU(), nn.Linear(wide, wide), nn.GELU(), nn.Linear(wide, BOTTLENECK)
+            *(nn.Linear(channels, wide), _batch_norm(wide), nn.GELU()),
+            *(nn.Linear(wide, wide), _batch_norm(wide), nn.GELU()),
+            nn.Linear(wide, BOTTLENECK),
         )
         self.prototypes = nn.Parameter(torch.randn(PROTOTYPES, BOTTLENECK))
 
@@ -108,7 +117,7 @@ class Distiller(nn.Module):
         Returns
         -------
         loss : Tensor
-            Scalar: DINO's and iBOT's cross-entropy.
+            Scalar: DINO's and iBOT's cross-entropy, and that slices keep apart.
         maps : Tensor
             The student's patch tokens ``(2 n, C, h, w)``.
         """
@@ -119,8 +128,9 @@ class Distiller(nn.Module):
             self.entropy.copy_(torch.stack([_entropy(answers), _entropy(patch_answers)]))
         with hiding(self.student.backbone, hidden, self.mask_token):
             whole, maps = self.student.tokens(pixels)
-        other_look = answers.roll(len(answers) // 2, dims=0)
-        loss = _cross_entropy(other_look, self.student.whole(whole))
+        half = len(answers) // 2
+        loss = _cross_entropy(answers.roll(half, dims=0), self.student.whole(whole))
+        loss = loss + SPREAD * (crowding(whole[:half]) + crowding(whole[half:]))
         loss = loss + _cross_entropy(patch_answers, self.student.patch(_picked(maps, hidden)))
         return loss, maps
 
@@ -132,6 +142,15 @@ def sinkhorn(cosines: Tensor) -> Tensor:
         answers = answers / answers.sum(dim=0, keepdim=True)
         answers = answers / answers.sum(dim=1, keepdim=True)
     return answers
+
+
+def crowding(tokens: Tensor) -> Tensor:
+    """How near tokens ``(n, C)`` are to their nearest neighbours: minus the mean logarithm of the distance."""
+    points = F.normalize(tokens.float(), dim=-1)
+    with torch.no_grad():
+        likeness = points @ points.T
+        nearest = likeness.fill_diagonal_(-2).argmax(dim=1)
+    return -F.pairwise_distance(points, points[nearest]).clamp(min=1e-8).log().mean()
 
 
 def hide_blocks(draw: Draw, count: int, grid: tuple[int, int]) -> Tensor:
@@ -161,6 +180,11 @@ def hiding(backbone: nn.Module, hidden: Tensor, token: Tensor) -> Iterator[None]
         yield
     finally:
         handle.remove()
+
+
+def _batch_norm(channels: int) -> nn.Module:
+    """By the batch's own statistics, in the teacher as well."""
+    return nn.BatchNorm1d(channels, track_running_stats=False)
 
 
 def _picked(maps: Tensor, hidden: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from neosegdino.backbone import create_backbone
 from neosegdino.synthesis.draw import Draw
 from neosegdino.training import distiller as module
-from neosegdino.training.distiller import Distiller, enlarge, hide_blocks, hiding, sinkhorn
+from neosegdino.training.distiller import Distiller, crowding, enlarge, hide_blocks, hiding, sinkhorn
 from small_networks import encoder_spec
 from torch import Tensor, nn
 
@@ -98,7 +98,7 @@ def test_answers_sum_to_one_and_share_the_prototypes() -> None:
     cosines[:, 0] += 0.5  # by itself the first one would take all
     answers = sinkhorn(cosines)
     torch.testing.assert_close(answers.sum(dim=1), torch.ones(400))
-    assert torch.equal(cosines.argmax(dim=1).bincount(minlength=16).argmax(), torch.tensor(0))
+    assert (cosines.argmax(dim=1) == 0).float().mean() > 0.4
     assert answers.mean(dim=0).sub(1 / 16).abs().max() < 0.01
 
 
@@ -124,24 +124,44 @@ def test_a_slice_is_compared_with_the_other_look_at_it(distiller: Distiller, mon
     assert torch.equal(patches, answers(torch.empty(int(hidden.sum()), 32)))
 
 
-def test_learning_lowers_the_loss_without_collapse(distiller: Distiller) -> None:
-    """The student comes to agree with the teacher, and the teacher still tells slices and patches apart."""
+def test_crowding_is_larger_the_nearer_tokens_are() -> None:
+    apart = torch.eye(6)[:4]
+    assert float(crowding(apart)) == pytest.approx(-math.log(math.sqrt(2)), abs=1e-4)
+    near = (torch.ones(4, 6) + 0.01 * torch.eye(6)[:4]).requires_grad_()
+    value = crowding(near)
+    assert float(value.detach()) > 3
+    value.backward()
+    assert near.grad is not None
+    assert bool(torch.isfinite(near.grad).all())
+    assert bool(torch.isfinite(crowding(torch.ones(4, 6)))), "also of equal ones"
+
+
+def test_slices_that_are_nearly_alike_get_unlike_answers_at_once(distiller: Distiller) -> None:
+    """A new ViT's class tokens are; the loss would else have nothing to go by."""
+    pixels, hidden = looks()
+    with torch.no_grad():
+        whole, _ = distiller.teacher.tokens(pixels)
+        assert (whole - whole.mean(dim=0)).abs().max() < 0.01
+        distiller(pixels, hidden)
+    assert float(distiller.entropy[0]) < 0.97
+
+
+def test_learning_goes_below_what_collapsed_answers_reach(
+    distiller: Distiller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers that are the same for everything cost the logarithm of the number of prototypes, twice."""
+    monkeypatch.setattr(module, "SPREAD", 0.0)
     pixels, hidden = looks(count=8)
     trained = [parameter for parameter in distiller.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=2e-3)
     losses = []
-    for _ in range(40):
+    for _ in range(60):
         distiller.follow(0.9)
         loss, _ = distiller(pixels, hidden)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        losses.append(float(loss))
-    assert sum(losses[-5:]) / 5 < 0.8 * losses[0]
-    assert losses[0] == pytest.approx(2 * math.log(32), rel=0.25)
-    assert float(distiller.entropy.max()) < 0.9
-    with torch.no_grad():
-        whole, maps = distiller.teacher.tokens(pixels)
-        for tokens, project in ((whole, distiller.teacher.whole), (maps.permute(0, 2, 3, 1).flatten(0, 2), None)):
-            cosines = (project or distiller.teacher.patch)(tokens)
-            assert len(cosines.argmax(dim=1).unique()) >= 4
+        losses.append(float(loss.detach()))
+    collapsed = 2 * math.log(32)
+    assert losses[0] > collapsed
+    assert max(losses[-5:]) < 0.92 * collapsed
