@@ -83,17 +83,16 @@ class Generator:
 
     def __call__(self, count: int, view: View) -> Batch:
         """Make a batch of images of one view."""
-        fine = view.fine()
-        labels = self.labels(count, fine)
-        kept = self._kept(labels)
-        image = acquire(self.draw, self._intensities(labels) * kept, fine.spacing_mm)
-        seen = self._field_of_view(labels.shape)
-        labels = torch.where(kept & seen, labels, torch.zeros_like(labels))
-        factor = view.supersampling
-        image = F.avg_pool3d((image * seen)[:, None], factor)
-        structure = self.structures[labels[:, ::factor, ::factor, ::factor]]
-        batch = Batch(rescale_windows(image, *self.scaling), structure, self._target(labels, factor))
-        return self._turn_some(batch, view.turned) if view.turned else batch
+        return self.looks(count, view, 1)[0]
+
+    def looks(self, count: int, view: View, number: int) -> list[Batch]:
+        """Make several batches of the same anatomy: each with contrasts, extraction and acquisition of its own."""
+        labels = self.labels(count, view.fine())
+        batches = [self._look(labels, view) for _ in range(number)]
+        if not view.turned:
+            return batches
+        turned = self.draw.chance(view.turned, count, 1, 1, 1)
+        return [_turn(batch, turned) for batch in batches]
 
     def labels(self, count: int, view: View) -> Tensor:
         """Deformed label indices ``(count, X, Y, Z)``."""
@@ -107,12 +106,16 @@ class Generator:
         labels = self.volumes.flatten()[flat + index[..., 2]].long() * inside
         return torch.where(mirrored[:, None, None, None], self.mirror[labels], labels)
 
-    def _turn_some(self, batch: Batch, share: float) -> Batch:
-        """Some images back to front, without a target."""
-        turned = self.draw.chance(share, len(batch.image), 1, 1, 1)
-        image = torch.where(turned[:, None], batch.image.flip(3), batch.image)
-        structure = torch.where(turned, batch.structure.flip(2), batch.structure)
-        return Batch(image, structure, batch.target.masked_fill(turned, 0))
+    def _look(self, labels: Tensor, view: View) -> Batch:
+        """Images of deformed labels on the view's fine grid."""
+        kept = self._kept(labels)
+        image = acquire(self.draw, self._intensities(labels) * kept, view.fine().spacing_mm)
+        seen = self._field_of_view(labels.shape)
+        labels = torch.where(kept & seen, labels, torch.zeros_like(labels))
+        factor = view.supersampling
+        image = F.avg_pool3d((image * seen)[:, None], factor)
+        structure = self.structures[labels[:, ::factor, ::factor, ::factor]]
+        return Batch(rescale_windows(image, *self.scaling), structure, self._target(labels, factor))
 
     def _structures(self) -> tuple[Tensor, int]:
         """Class of every label: its own, but one for all that is outside the brain."""
@@ -168,3 +171,10 @@ class Generator:
             visible = torch.where(self.draw.chance(0.5, shape[0], 1), place >= edge, place < size - edge)
             seen &= visible.reshape(shape[0], *(size if a == axis else 1 for a in range(3)))
         return seen
+
+
+def _turn(batch: Batch, turned: Tensor) -> Batch:
+    """The images that are `turned` back to front, without a target."""
+    image = torch.where(turned[:, None], batch.image.flip(3), batch.image)
+    structure = torch.where(turned, batch.structure.flip(2), batch.structure)
+    return Batch(image, structure, batch.target.masked_fill(turned, 0))

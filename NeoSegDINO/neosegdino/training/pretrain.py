@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -62,10 +62,10 @@ def pretrain(
     """
     device = generator.draw.device
     first = views[0][1]
-    positions = first.patch // first.upsampling
-    namer = StructureNamer(first.backbone, first.channels, generator.structure_count, positions).to(device)
+    namer = structure_namer(first, generator).to(device)
     namer.requires_grad_(True).train()
-    last = len(list(first.backbone.get_submodule("blocks").children())) - 1
+    last = last_block(first.backbone)
+    weight = name_weights(generator)
 
     def scores(pixels: Tensor) -> Tensor:
         (maps,) = first.backbone.forward_intermediates(  # type: ignore[operator]
@@ -73,12 +73,9 @@ def pretrain(
         )
         return namer(maps)  # type: ignore[no-any-return]
 
-    weight = torch.ones(generator.structure_count, device=device)
-    weight[_hippocampus_classes(generator)] = HIPPOCAMPUS_WEIGHT
-
     def loss(step: int) -> Tensor:
         view, encoder, images, slices = views[step % len(views)]
-        pixels, names = _some_slices(generator(images, view), encoder, slices)
+        ((pixels, names),) = some_slices([generator(images, view)], encoder, slices)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             named = scores(pixels)
         return F.cross_entropy(named.float(), names, weight=weight)
@@ -87,12 +84,34 @@ def pretrain(
     return namer.backbone, done
 
 
-def _some_slices(batch: Batch, encoder: SliceEncoder, count: int) -> tuple[Tensor, Tensor]:
-    """Random slices of every image as encoder input, with their structures."""
-    images = len(batch.image)
-    depth = encoder.depth
-    chosen = torch.rand(images, depth, device=batch.image.device).argsort(dim=1)[:, :count]
-    rows = (chosen + depth * torch.arange(images, device=chosen.device)[:, None]).flatten()
+def structure_namer(encoder: SliceEncoder, generator: Generator) -> StructureNamer:
+    """Make the layer that names, for each voxel of a token, one of the generator's structures."""
+    positions = encoder.patch // encoder.upsampling
+    return StructureNamer(encoder.backbone, encoder.channels, generator.structure_count, positions)
+
+
+def last_block(backbone: nn.Module) -> int:
+    """Index of a ViT's last block."""
+    return len(list(backbone.get_submodule("blocks").children())) - 1
+
+
+def name_weights(generator: Generator) -> Tensor:
+    """Weight of every structure in the cross-entropy."""
+    weight = torch.ones(generator.structure_count, device=generator.draw.device)
+    weight[_hippocampus_classes(generator)] = HIPPOCAMPUS_WEIGHT
+    return weight
+
+
+def some_slices(looks: Sequence[Batch], encoder: SliceEncoder, count: int) -> list[tuple[Tensor, Tensor]]:
+    """Random slices of every image as encoder input, with their structures; the same ones of every look."""
+    images, depth, device = len(looks[0].image), encoder.depth, looks[0].image.device
+    chosen = torch.rand(images, depth, device=device).argsort(dim=1)[:, :count]
+    rows = (chosen + depth * torch.arange(images, device=device)[:, None]).flatten()
+    return [_shown(look, encoder, rows) for look in looks]
+
+
+def _shown(batch: Batch, encoder: SliceEncoder, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Slices of a batch by their numbers: pixels, and names per voxel."""
     slices = encoder.slices(batch.image)[rows]
     names = batch.structure.movedim(1 + encoder.axis, 1).flatten(0, 1)[rows]
     size = [n * encoder.upsampling for n in slices.shape[2:]]

@@ -133,3 +133,21 @@ def test_the_share_of_heads_back_to_front(label_maps: LabelMaps) -> None:
     assert not some.target[turned].any()
     assert torch.equal(some.target[~turned], straight.target[~turned])
     assert torch.equal(some.structure[~turned], straight.structure[~turned])
+
+
+@VIEWS
+def test_looks_show_one_anatomy_in_several_contrasts(label_maps: LabelMaps, view: View) -> None:
+    """Where both show a structure it is the same one; also in a head that is shown back to front."""
+    first, second = generator(label_maps, seed=4).looks(6, replace(view, turned=0.5), 2)
+    both = (first.structure > 0) & (second.structure > 0)
+    assert both.float().mean() > 0.2
+    assert torch.equal(first.structure[both], second.structure[both])
+    likeness = torch.corrcoef(torch.stack([first.image[:, 0][both], second.image[:, 0][both]]))[0, 1]
+    assert likeness.abs() < 0.9
+
+
+@VIEWS
+def test_a_batch_is_one_look(label_maps: LabelMaps, view: View) -> None:
+    made, looks = generator(label_maps)(2, view), generator(label_maps).looks(2, view, 1)
+    assert len(looks) == 1
+    assert torch.equal(made.image, looks[0].image)
