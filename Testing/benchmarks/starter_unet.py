@@ -41,7 +41,7 @@ def unet() -> nn.Module:
     return UNet(3, 1, starter.CLASSES, CHANNELS, strides, num_res_units=2, norm="INSTANCE")
 
 
-def scores(network: nn.Module, image: Tensor) -> Tensor:
+def scores(network: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:
     """Scores of windows, in bfloat16 on a GPU; windows are padded with air to a multiple of the strides."""
     side = 2 ** (len(CHANNELS) - 1)
     pad = [amount for n in reversed(image.shape[2:]) for amount in (0, -n % side)]
@@ -56,12 +56,13 @@ def train(arguments: argparse.Namespace) -> None:
     torch.set_float32_matmul_precision("high")
     generator = starter.make_generator(load_packed(arguments.maps), False, arguments.seed, arguments.device)
     network = unet().to(arguments.device).train()
+    forward = torch.compile(network, dynamic=False) if arguments.compiled else network
     loss_of = dice_and_cross_entropy()
     views, images = starter.DECODER_VIEWS, starter.STAGES["decoder"].images
 
     def loss(step: int) -> Tensor:
         batch = generator(images, views[step % len(views)])
-        return loss_of(scores(network, batch.image), batch.target[:, None])
+        return loss_of(scores(forward, batch.image), batch.target[:, None])
 
     schedule = TimedSchedule(1, RATE, warmup=50, weight_decay=0.01, seconds=arguments.seconds)
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -136,6 +137,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=1200)
+    parser.add_argument("--compiled", action="store_true", help="as the starter's arms may be")
     parser.add_argument("--limit-s", type=float, default=1e9)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--adult", type=Path, help="VoxelMorph's test scan")

@@ -41,7 +41,7 @@ class Schedule:
 
     def share(self, step: int, _seconds: float = 0.0) -> float:
         """How much of the run is done after so many steps, or seconds; 1 at its end."""
-        return step / self.steps
+        return step / self.steps if self.steps else 1.0
 
     def rate_at(self, step: int, seconds: float = 0.0) -> float:
         """Learning rate of a step."""

@@ -18,7 +18,7 @@ SIZE = (16, 16, 16)
 
 def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exchange the recipe's settings."""
-    decoder = msgspec.structs.replace(starter.DECODER, options={"channels": [4, 8, 8], "dropout": 0.2})
+    decoder = msgspec.structs.replace(starter.DECODER, options={"channels": [4, 8, 8, 8], "dropout": 0.2})
     changes = {
         "TRAINING_HEADS": (0, 1),
         "MEASURING_HEADS": (2,),
