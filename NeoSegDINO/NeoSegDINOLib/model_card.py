@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 CARD = "CARD.md"
 LONGEST_CARD = 1 << 18
 """Bytes; nobody reads more, and laying out much more would block the window."""
+_PICTURE = re.compile(r"!\[[^\]\n]*\]\(([^)\n]*)\)")
 
 
 def card_of(found: Found) -> str:
@@ -72,11 +74,15 @@ def _figure(row: Accuracy) -> str:
 
 
 def _card(bundle: Bundle) -> str:
-    """Text of the bundle's own card; a bundle need not have one."""
+    """Text of the bundle's own card; a bundle need not have one.
+
+    Pictures are named alone: Qt shows them in full width, which a panel does not have.
+    """
     if CARD not in bundle.spec.files:
         return _("This model has no card.")
     try:
         with bundle.path(CARD).open("rb") as stream:
-            return stream.read(LONGEST_CARD).decode("utf-8", errors="replace")
+            text = stream.read(LONGEST_CARD).decode("utf-8", errors="replace")
+        return _PICTURE.sub(lambda found: _("Picture in the folder: {name}").format(name=f"`{found[1]}`"), text)
     except OSError as error:  # somebody has removed the model meanwhile
         return _("Its card cannot be read: {error}.").format(error=error)

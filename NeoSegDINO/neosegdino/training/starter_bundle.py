@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from neosegdino.bundle import Bundle, write_bundle
+from neosegdino.errors import BundleError
 from neosegdino.spec import (
     SCHEMA,
     Accuracy,
@@ -17,10 +18,12 @@ from neosegdino.spec import (
     Terminology,
 )
 from neosegdino.training import starter
-from neosegdino.training.starter_card import CARD, NOTICE, figures_table
+from neosegdino.training.starter_card import CARD, NOTICE, PICTURES, figures_table, picture_sections
 
 NAME = "neonatal-starter"
 VERSION = "0.2.0"
+LARGEST = 25_000_000
+"""Bytes of all files together; it ships with the extension."""
 
 LABEL_MAPS = DataSource(
     name="SynthSeg training label maps",
@@ -42,7 +45,8 @@ def assemble(folder: Path, target: Path, licence_text: str, accuracy: list[Accur
     Parameters
     ----------
     folder : Path
-        Holds ``encoder.safetensors``, ``decoder.safetensors`` and ``locator.safetensors``.
+        Holds ``encoder.safetensors``, ``decoder.safetensors`` and ``locator.safetensors``, and maybe
+        pictures that the card can show.
     target : Path
         The bundle's folder.
     licence_text : str
@@ -51,11 +55,26 @@ def assemble(folder: Path, target: Path, licence_text: str, accuracy: list[Accur
         Measured figures.
     replace : bool
         Whether a bundle standing there is replaced.
+
+    Raises
+    ------
+    BundleError
+        All files together are larger than a shipped bundle may be, or the folder exists.
     """
     names = ("encoder.safetensors", "decoder.safetensors", "locator.safetensors")
     tensors = {name: {key: t.half() for key, t in starter.load_weights(folder / name).items()} for name in names}
-    texts = {"CARD.md": CARD.format(figures=figures_table(accuracy)), "NOTICE.md": NOTICE, "LICENSE.txt": licence_text}
-    return write_bundle(target, _spec(accuracy, starter.load_temperature(folder)), tensors, texts, replace=replace)
+    shown: dict[str, str | bytes] = {
+        name: (folder / name).read_bytes() for name in PICTURES if (folder / name).exists()
+    }
+    size = sum((folder / name).stat().st_size for name in (*names, *shown))
+    if size > LARGEST:
+        raise BundleError(
+            f"The bundle would have {size / 1e6:.1f} MB, {LARGEST / 1e6:.0f} MB are allowed.",
+            f"Use smaller pictures in {folder}, or a smaller decoder.",
+        )
+    card = CARD.format(figures=figures_table(accuracy), pictures=picture_sections(shown))
+    extra = {"CARD.md": card, "NOTICE.md": NOTICE, "LICENSE.txt": licence_text, **shown}
+    return write_bundle(target, _spec(accuracy, starter.load_temperature(folder)), tensors, extra, replace=replace)
 
 
 def _spec(accuracy: list[Accuracy], temperature: float) -> BundleSpec:

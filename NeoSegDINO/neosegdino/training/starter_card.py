@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from neosegdino.spec import Accuracy
 
@@ -35,16 +35,29 @@ Left and right hippocampus from a newborn's brain MRI (T1w or T2w). **Research u
 ## Measured
 {figures}
 
-## Data and licences
+{pictures}## Data and licences
 Weights: Apache-2.0 (`LICENSE.txt`). Training anatomy: SynthSeg's label maps, Apache-2.0 (`NOTICE.md`).
 
 ## Make it again
 The commands are in `Testing/benchmarks/README.md` of the repository, under "Starter bundle".
 
 ## Fine-tune, or use Meta's encoder
+On scans that somebody has labelled: the tab Fine-tune, or `neosegdino finetune FOLDER --out run1 --name my-newborns`.
+
 Any timm ViT can take the encoder's place by name in `bundle.json`; Meta's DINOv3 weights come from timm's hub after
 their licence is accepted (`neosegdino models fetch`). A decoding arm has to be trained for every encoder.
 """
+
+WORST, CURVE = "worst.png", "curve.png"
+PICTURES = {
+    WORST: (
+        "Known failures",
+        "The images with the lowest Dice of the synthetic windows measured above, worst first: outlines of the "
+        "reference and of the answer.",
+    ),
+    CURVE: ("Training", "Loss of every stage over its steps."),
+}
+"""Pictures that a card can show: heading and sentence by file name."""
 
 NOTICE = """# Notices
 
@@ -55,6 +68,15 @@ published under the Apache License 2.0. The label maps themselves are not part o
 Cite: Billot et al., "SynthSeg: Segmentation of brain MRI scans of any contrast and resolution without retraining",
 Medical Image Analysis 86:102789 (2023).
 """
+
+
+def picture_sections(names: Collection[str]) -> str:
+    """Markdown sections of the pictures of these names."""
+    return "".join(
+        f"## {title}\n{sentence}\n\n![{title}]({name})\n\n"
+        for name, (title, sentence) in PICTURES.items()
+        if name in names
+    )
 
 
 def figures_table(accuracy: Sequence[Accuracy]) -> str:

@@ -96,11 +96,16 @@ def calibrate(packed: Path, out: Path, device: str, count: int) -> None:
 @click.option("--device", default="cuda", show_default=True)
 @click.option("--count", default=200, show_default=True, help="Images.")
 def measure(packed: Path, out: Path, figures: Path, device: str, count: int) -> None:
-    """Dice, HD95 and calibration in windows over synthetic heads that were not trained on."""
+    """Dice, HD95 and calibration in windows over synthetic heads that were not trained on.
+
+    The worst windows are drawn into worst.png in the folder of the weights.
+    """
+    from neosegdino.evaluation.worst import draw_worst
     from neosegdino.synthesis.label_maps import load_packed
     from neosegdino.training import starter
     from neosegdino.training.figures import record_figures, side_rows, single_row
     from neosegdino.training.measure_synthetic import measure_views
+    from neosegdino.training.starter_card import WORST
 
     scores = starter.trained_scores(out, device)
     temperature = starter.load_temperature(out)
@@ -120,6 +125,7 @@ def measure(packed: Path, out: Path, figures: Path, device: str, count: int) -> 
         ),
     ]
     record_figures(figures, rows)
+    draw_worst(found.worst, out / WORST)
     _tell(rows)
 
 
@@ -130,7 +136,7 @@ def measure(packed: Path, out: Path, figures: Path, device: str, count: int) -> 
 @click.option("--figures", type=click.Path(path_type=Path, exists=True), help="Measured figures (JSON).")
 @click.option("--replace", is_flag=True, help="Replace a bundle that stands there.")
 def bundle(weights: Path, target: Path, licence: Path, figures: Path | None, replace: bool) -> None:
-    """Put the trained WEIGHTS (a folder) together into the bundle TARGET."""
+    """Put the trained WEIGHTS (a folder), and the pictures there, together into the bundle TARGET."""
     from neosegdino.training.figures import load_figures
     from neosegdino.training.starter_bundle import assemble
 

@@ -141,6 +141,14 @@ class TestList:
         select(ui, "Mine")
         assert "Its card cannot be read" in ui.cardBrowser.toPlainText()
 
+    def test_a_picture_of_a_card_is_named_alone(self, ui, models, module_widget):
+        card = b"Before.\n\n![Known failures](worst.png)\n\nAfter."
+        write_description(models, "mine", "Mine", {"CARD.md": card, "worst.png": b"no picture"})
+        module_widget.modelsTab.update()
+        select(ui, "Mine")
+        assert "Before.\nPicture in the folder: worst.png\nAfter." in ui.cardBrowser.toPlainText()
+        assert "\N{OBJECT REPLACEMENT CHARACTER}" not in ui.cardBrowser.toPlainText()
+
     def test_links_of_a_card_open_outside_and_others_lead_nowhere(self, ui, slicer_scene):
         import qt
 

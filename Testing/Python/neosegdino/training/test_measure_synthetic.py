@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from neosegdino.evaluation.worst import SHOWN
 from neosegdino.synthesis.deformation import View
 from neosegdino.synthesis.draw import Draw
 from neosegdino.synthesis.generator import Generator
@@ -75,3 +77,25 @@ def test_images_without_both_sides_are_left_out(maps: LabelMaps) -> None:
     figures, model = measure(maps, view=far)
     assert len(figures.sides) == model.asked == COUNT < model.made
     assert (figures.column("reference_mm3") > 0).all()
+
+
+def test_the_worst_images_are_kept_with_truth_and_answer(maps: LabelMaps) -> None:
+    make = Generator(maps, Draw(2, "cpu"))
+    missing: Iterator[tuple[int, ...]] = iter([(), (1,), (), (1, 2), (), (), (2,), ()])
+    model = Knows(Generator(maps, Draw(2, "cpu")), (1, 2), VIEW)
+
+    def forgets(image: Tensor) -> Tensor:
+        scores = model(image)
+        for side in next(missing):
+            scores[:, side] = 0
+        return scores
+
+    figures = measure_views(forgets, make, VIEW, 8)
+    assert [example.name for example in figures.worst][:3] == ["Image 4", "Image 2", "Image 7"]
+    assert len(figures.worst) == SHOWN
+    missed = figures.worst[0]
+    assert missed.measures["left"].dice == 0.0
+    assert not missed.found.any()
+    assert {1, 2} <= set(np.unique(missed.reference))
+    assert missed.volume.spacing == (3.0, 3.0, 3.0)
+    assert missed.volume.data.shape == missed.reference.shape == VIEW.shape

@@ -11,6 +11,7 @@ import pytest
 import torch
 from neosegdino.bundle import load_bundle
 from neosegdino.bundle_store import DEFAULT, find_bundle
+from neosegdino.errors import BundleError
 from neosegdino.loading import load_models
 from neosegdino.synthesis.generator import Generator
 from neosegdino.synthesis.label_maps import LabelMaps
@@ -166,3 +167,10 @@ def test_the_shipped_bundle_says_what_the_recipe_says_it_is_for(weights: Path, t
     assert made.age_weeks == shipped.age_weeks == (30.0, 53.0)
     assert made.max_spacing_mm == shipped.max_spacing_mm == 3.0
     assert (made.age_range, made.contrasts) == (shipped.age_range, shipped.contrasts)
+
+
+def test_a_bundle_too_large_to_ship_is_refused(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starter_bundle, "LARGEST", 1000)
+    with pytest.raises(BundleError, match="MB are allowed"):
+        assemble(weights, tmp_path / "neonatal-starter", "Apache License\n", [], replace=False)
+    assert not (tmp_path / "neonatal-starter").exists()

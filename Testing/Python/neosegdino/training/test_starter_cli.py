@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from fake_heads import head_labels, write_map
 from neosegdino.bundle import load_bundle
+from neosegdino.planes import PIXELS
 from neosegdino.synthesis.gallery import ZOOM
 from neosegdino.synthesis.label_maps import LabelMaps, load_packed
 from neosegdino.synthesis.newborn import Maturity
@@ -98,7 +99,13 @@ def test_calibrate_measure_and_bundle(packed: Path, folder: Path) -> None:
     spec = load_bundle(folder / "made").spec
     assert spec.temperature == temperature
     assert {row.metric: row for row in spec.accuracy} == rows
-    assert "expected calibration error" in (folder / "made" / "CARD.md").read_text(encoding="utf-8")
+    card = (folder / "made" / "CARD.md").read_text(encoding="utf-8")
+    assert "expected calibration error" in card
+    assert "![Known failures](worst.png)" in card
+    assert "curve.png" not in card, "a picture that is not there"
+    assert spec.files["worst.png"].bytes == (folder / "worst.png").stat().st_size
+    with Image.open(folder / "made" / "worst.png") as picture:
+        assert picture.height > 3 * PIXELS, "a row for each of the three images"
 
 
 def test_measure_heads_counts_what_was_found_doubted_and_misled(
