@@ -130,6 +130,17 @@ def measure(packed: Path, out: Path, figures: Path, device: str, count: int) -> 
 
 
 @main.command()
+@click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("target", type=click.Path(path_type=Path))
+def curve(out: Path, target: Path) -> None:
+    """Draw the losses that the stages have logged in the folder OUT into the picture TARGET.png."""
+    from neosegdino.training.stage_curves import draw_stages
+    from neosegdino.training.starter import STAGES
+
+    draw_stages(out, list(STAGES), target)
+
+
+@main.command()
 @click.argument("weights", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--licence", type=click.Path(path_type=Path, exists=True), required=True, help="Text of Apache-2.0.")

@@ -69,6 +69,9 @@ def test_train_goes_on_from_weights_and_keeps_a_log(packed: Path, folder: Path) 
     assert "decoder: finished after" in said
     assert (folder / "decoder.log").read_text().startswith("step 100 loss")
     assert (folder / "decoder.safetensors").read_bytes() != start.read_bytes()
+    run("curve", folder, folder / "curve.png")
+    with Image.open(folder / "curve.png") as picture:
+        assert picture.format == "PNG"
 
 
 @pytest.mark.parametrize("option", [["--compiled"], ["--start", "decoder.safetensors"]], ids=lambda o: o[0])
