@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from neosegdino.cli import Commands
+
 if TYPE_CHECKING:
     from neosegdino.spec import Accuracy
 
@@ -17,7 +19,7 @@ _SELF = "python -m neosegdino.training.starter_cli"
 RANDOM_CONTRAST = "newborn, adult and random contrasts, degraded as the generator does"
 
 
-@click.group()
+@click.group(cls=Commands)
 def main() -> None:
     """Train the starter bundle on synthetic newborn MRI: pack, train (three stages), calibrate, measure, bundle."""
 
@@ -138,6 +140,28 @@ def curve(out: Path, target: Path) -> None:
     from neosegdino.training.starter import STAGES
 
     draw_stages(out, list(STAGES), target)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("folder", type=click.Path(path_type=Path))
+def split(file: Path, folder: Path) -> None:
+    """Cut a FILE, such as a checkpoint, into pieces of at most 16 MB in a new FOLDER, to bring it elsewhere."""
+    from neosegdino.training import pieces
+
+    made = pieces.split(file, folder)
+    click.echo(f"{folder}: {made.whole.bytes / 1e6:.1f} MB, pieces: {len(made.pieces)}")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("file", type=click.Path(path_type=Path))
+def join(folder: Path, file: Path) -> None:
+    """Put the pieces in FOLDER together again into the FILE, and check them."""
+    from neosegdino.training import pieces
+
+    made = pieces.join(folder, file)
+    click.echo(f"{file}: {made.name}, {made.whole.bytes / 1e6:.1f} MB")
 
 
 @main.command()

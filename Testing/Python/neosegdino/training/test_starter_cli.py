@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from fake_heads import head_labels, write_map
 from neosegdino.bundle import load_bundle
+from neosegdino.errors import TrainingError
 from neosegdino.planes import PIXELS
 from neosegdino.synthesis.gallery import ZOOM
 from neosegdino.synthesis.label_maps import LabelMaps, load_packed
@@ -147,3 +148,14 @@ def test_gallery_draws_pairs_of_training_images(packed: Path, tmp_path: Path) ->
     again = tmp_path / "again.png"
     run("gallery", packed, again, "--pairs", 2)
     assert again.read_bytes() == (tmp_path / "sheet.png").read_bytes()
+
+
+def test_a_file_is_split_and_joined(tmp_path: Path) -> None:
+    (tmp_path / "a.checkpoint").write_bytes(b"all of it")
+    assert "pieces: 1" in run("split", tmp_path / "a.checkpoint", tmp_path / "pieces")
+    assert "a.checkpoint, 0.0 MB" in run("join", tmp_path / "pieces", tmp_path / "b.checkpoint")
+    assert (tmp_path / "b.checkpoint").read_bytes() == b"all of it"
+    (tmp_path / "pieces" / "0000.piece").write_bytes(b"other")
+    result = call("join", tmp_path / "pieces", tmp_path / "c.checkpoint")
+    assert result.exit_code == TrainingError.exit_code
+    assert "is damaged or of another file" in result.output
