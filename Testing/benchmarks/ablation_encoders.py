@@ -95,7 +95,7 @@ def _run(
     """Train with a whole schedule of so many steps; every kind sees the same number of slices in a step."""
     torch.manual_seed(seed)
     generator = starter.make_generator(maps, held_out=False, seed=seed, device=device)
-    recipe = starter.STAGES["encoder"]
+    recipe = starter.RECIPE.encoder
     schedule = replace(recipe.schedule, steps=steps, warmup=min(recipe.schedule.warmup, steps // 4))
     backbone = create_backbone(starter.ENCODER)
     near = SliceEncoder(starter.ENCODER, backbone, starter.WINDOWS.size)

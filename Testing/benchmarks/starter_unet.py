@@ -58,7 +58,7 @@ def train(arguments: argparse.Namespace) -> None:
     network = unet().to(arguments.device).train()
     forward = torch.compile(network, dynamic=False) if arguments.compiled else network
     loss_of = dice_and_cross_entropy()
-    views, images = starter.DECODER_VIEWS, starter.STAGES["decoder"].images
+    views, images = starter.DECODER_VIEWS, starter.RECIPE.decoder.images
 
     def loss(step: int) -> Tensor:
         batch = generator(images, views[step % len(views)])

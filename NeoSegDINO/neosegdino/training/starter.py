@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -22,12 +22,11 @@ from neosegdino.synthesis.generator import Generator
 from neosegdino.synthesis.label_maps import LabelMaps
 from neosegdino.training.calibration import fit_temperature
 from neosegdino.training.fit_arm import fit_arm
-from neosegdino.training.optimise import Schedule, TimedSchedule
 from neosegdino.training.pretrain import pretrain
+from neosegdino.training.recipe import Recipe, read_recipe
 
-TRAINING_HEADS = (0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15)
-"""Heads that are trained on, in all maturities. Of map 7 the left hippocampus is labelled at a third of its size."""
-MEASURING_HEADS = (16, 17, 18, 19)
+RECIPE = read_recipe()
+"""The numbers that the bundle is made with; functions take another recipe in its place."""
 CLASSES = 3
 
 ENCODER = EncoderSpec(
@@ -57,50 +56,24 @@ HEAD = View(LOCATOR.size, 2.4, (20.0, 30.0, 30.0), rotation_deg=35.0, supersampl
 
 DECODER_VIEWS = (NEAR, NEAR, NEAR, ANYWHERE)
 """The steps of the decoder go round these."""
-MEASURING_SEED, CALIBRATION_SEED = 12345, 777
 TEMPERATURE_FILE = "temperature.json"
 
 
-@dataclass(frozen=True)
-class Stage:
-    """One training run: schedule and images per step.
-
-    Attributes
-    ----------
-    schedule : Schedule
-        Steps and rates.
-    images : int
-        Windows per step.
-    slices : int
-        Random slices of each window shown to the encoder (encoder stage only).
-    """
-
-    schedule: Schedule
-    images: int
-    slices: int = 0
-
-
-STAGES = {
-    "encoder": Stage(Schedule(steps=4900, rate=6e-4, warmup=300), images=20, slices=16),
-    "decoder": Stage(Schedule(steps=7800, rate=2e-3, warmup=50, weight_decay=0.01), images=8),
-    "locator": Stage(Schedule(steps=2650, rate=2e-3, warmup=50, weight_decay=0.01), images=12),
-}
-
-
-def make_generator(maps: LabelMaps, held_out: bool, seed: int, device: str) -> Generator:
+def make_generator(maps: LabelMaps, held_out: bool, seed: int, device: str, recipe: Recipe | None = None) -> Generator:
     """Generator on the training maps, or on the maps kept for measuring."""
-    chosen = held_out_maps(maps) if held_out else maps.of_heads(TRAINING_HEADS)
+    chosen = held_out_maps(maps, recipe) if held_out else maps.of_heads((recipe or RECIPE).training_heads)
     return Generator(chosen, Draw(seed, device))
 
 
-def measuring_generator(maps: LabelMaps, device: str) -> Generator:
+def measuring_generator(maps: LabelMaps, device: str, recipe: Recipe | None = None) -> Generator:
     """The images that everything is measured on: heads that were never trained on, always the same."""
-    return make_generator(maps, held_out=True, seed=MEASURING_SEED, device=device)
+    seed = (recipe or RECIPE).measuring_seed
+    return make_generator(maps, held_out=True, seed=seed, device=device, recipe=recipe)
 
 
-def held_out_maps(maps: LabelMaps) -> LabelMaps:
+def held_out_maps(maps: LabelMaps, recipe: Recipe | None = None) -> LabelMaps:
     """Maps of heads that were not trained on."""
-    return maps.of_heads(MEASURING_HEADS)
+    return maps.of_heads((recipe or RECIPE).measuring_heads)
 
 
 def window_model(backbone: nn.Module) -> WindowModel:
@@ -124,10 +97,11 @@ def trained_scores(folder: Path, device: str) -> Callable[[Tensor], Tensor]:
 
 
 @torch.no_grad()
-def calibrate(maps: LabelMaps, folder: Path, device: str, count: int) -> float:
+def calibrate(maps: LabelMaps, folder: Path, device: str, count: int, recipe: Recipe | None = None) -> float:
     """Fit the temperature on new images of the training heads, and leave it beside the weights."""
     scores = trained_scores(folder, device)
-    generator = make_generator(maps, held_out=False, seed=CALIBRATION_SEED, device=device)
+    seed = (recipe or RECIPE).calibration_seed
+    generator = make_generator(maps, held_out=False, seed=seed, device=device, recipe=recipe)
     batches = (generator(1, NEAR) for _ in range(count))
     found = fit_temperature([(scores(batch.image).half().cpu(), batch.target.cpu()) for batch in batches])
     with atomic_path(folder / TEMPERATURE_FILE) as temporary:
@@ -159,6 +133,7 @@ def train(
     seconds: float | None = None,
     start: Path | None = None,
     compiled: bool = False,
+    recipe: Recipe | None = None,
 ) -> bool:
     """Run or go on with one stage; its weights appear in the folder as float16 safetensors.
 
@@ -186,6 +161,8 @@ def train(
         Weights of the arm to begin with, in place of random ones.
     compiled : bool
         See `fit_arm`.
+    recipe : Recipe, optional
+        In place of the shipped one.
 
     Returns
     -------
@@ -194,12 +171,12 @@ def train(
     """
     torch.manual_seed(seed)
     torch.set_float32_matmul_precision("high")
-    generator = make_generator(maps, held_out=False, seed=seed, device=device)
+    generator = make_generator(maps, held_out=False, seed=seed, device=device, recipe=recipe)
     checkpoint = folder / f"{stage}.checkpoint"
-    setting = STAGES[stage]
-    schedule = setting.schedule if steps is None else replace(setting.schedule, steps=steps)
-    if seconds is not None:
-        schedule = TimedSchedule(**vars(schedule), seconds=seconds)
+    setting = (recipe or RECIPE).stages[stage]
+    if steps is not None or seconds is not None:
+        setting = msgspec.structs.replace(setting, steps=steps if seconds is None else None, seconds=seconds)
+    schedule = setting.schedule
     if stage == "encoder":
         backbone = create_backbone(ENCODER)
         near = SliceEncoder(ENCODER, backbone, WINDOWS.size)

@@ -137,9 +137,9 @@ def measure(packed: Path, out: Path, figures: Path, device: str, count: int) -> 
 def curve(out: Path, target: Path) -> None:
     """Draw the losses that the stages have logged in the folder OUT into the picture TARGET.png."""
     from neosegdino.training.stage_curves import draw_stages
-    from neosegdino.training.starter import STAGES
+    from neosegdino.training.starter import RECIPE
 
-    draw_stages(out, list(STAGES), target)
+    draw_stages(out, list(RECIPE.stages), target)
 
 
 @main.command()

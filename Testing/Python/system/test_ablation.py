@@ -49,9 +49,15 @@ def ablation(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
     monkeypatch.setattr(distiller, "PROTOTYPES", 16)
     near = View(SIZE, 3.0, (2.0, 2.0, 2.0))
+    short = msgspec.structs.replace(starter.RECIPE.decoder, steps=4, seconds=None, warmup=2, images=2)
     changes = {
-        "TRAINING_HEADS": (0,),
-        "MEASURING_HEADS": (1,),
+        "RECIPE": msgspec.structs.replace(
+            starter.RECIPE,
+            training_heads=(0,),
+            measuring_heads=(1,),
+            encoder=msgspec.structs.replace(short, slices=3),
+            decoder=short,
+        ),
         "ENCODER": msgspec.structs.replace(starter.ENCODER, blocks=(0, 1), options=SMALL),
         "WINDOWS": msgspec.structs.replace(starter.WINDOWS, size=SIZE),
         "LOCATOR": msgspec.structs.replace(starter.LOCATOR, size=SIZE),
@@ -60,10 +66,6 @@ def ablation(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         "ANYWHERE": near,
         "HEAD": View(SIZE, 6.0, (2.0, 2.0, 2.0), supersampling=2, turned=0.3),
         "DECODER_VIEWS": (near, near),
-        "STAGES": {
-            "encoder": starter.Stage(Schedule(steps=4, rate=1e-3, warmup=2), images=2, slices=3),
-            "decoder": starter.Stage(Schedule(steps=4, rate=1e-3, warmup=2), images=2),
-        },
     }
     for name, value in changes.items():
         monkeypatch.setattr(starter, name, value)

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 from benchmarks import starter_unet
@@ -40,7 +41,8 @@ def test_the_network_has_the_size_that_is_told() -> None:
 
 def test_trained_and_measured_in_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     view = View((16, 16, 16), 3.0, (2.0, 2.0, 2.0))
-    changes = {"TRAINING_HEADS": (0,), "MEASURING_HEADS": (1,), "NEAR": view, "DECODER_VIEWS": (view, view)}
+    recipe = msgspec.structs.replace(starter.RECIPE, training_heads=(0,), measuring_heads=(1,))
+    changes = {"RECIPE": recipe, "NEAR": view, "DECODER_VIEWS": (view, view)}
     for name, value in changes.items():
         monkeypatch.setattr(starter, name, value)
     monkeypatch.setattr(starter_unet, "CHANNELS", (4, 8))

@@ -9,19 +9,19 @@ import pytest
 from neosegdino.synthesis.deformation import View
 from neosegdino.synthesis.label_maps import LabelMaps
 from neosegdino.training import starter
-from neosegdino.training.optimise import Schedule
+from neosegdino.training.recipe import read_recipe
 from small_networks import SMALL
 
 STAGES = ("encoder", "decoder", "locator")
 SIZE = (16, 16, 16)
+SMALL_RECIPE = Path(__file__).with_name("small_recipe.toml")
 
 
 def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exchange the recipe's settings."""
     decoder = msgspec.structs.replace(starter.DECODER, options={"channels": [4, 8, 8, 8], "dropout": 0.2})
     changes = {
-        "TRAINING_HEADS": (0, 1),
-        "MEASURING_HEADS": (2,),
+        "RECIPE": read_recipe(SMALL_RECIPE),
         "ENCODER": msgspec.structs.replace(starter.ENCODER, blocks=(0, 1), options=SMALL),
         "WINDOWS": msgspec.structs.replace(starter.WINDOWS, size=SIZE),
         "DECODER": decoder,
@@ -32,11 +32,6 @@ def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
         "DECODER_VIEWS": (View(SIZE, 3.0, (2.0, 2.0, 2.0)), View(SIZE, 3.0, (9.0, 9.0, 9.0))),
         "ANYWHERE": View(SIZE, 3.0, (9.0, 9.0, 9.0)),
         "HEAD": View(SIZE, 6.0, (2.0, 2.0, 2.0), supersampling=2, turned=0.3),
-        "STAGES": {
-            "encoder": starter.Stage(Schedule(steps=4, rate=1e-3, warmup=2), images=2, slices=3),
-            "decoder": starter.Stage(Schedule(steps=4, rate=1e-3, warmup=2), images=2),
-            "locator": starter.Stage(Schedule(steps=3, rate=1e-3, warmup=2), images=2),
-        },
     }
     for name, value in changes.items():
         monkeypatch.setattr(starter, name, value)

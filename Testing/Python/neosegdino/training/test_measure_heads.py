@@ -56,7 +56,7 @@ def test_heads_out_of_view_are_left_out_and_others_taken_for_them(monkeypatch: p
 def packed(maps: LabelMaps, tmp_path: Path) -> Path:
     """Label maps of which the recipe's own choice keeps one head for measuring."""
     volumes, hippocampi = maps.volumes[[2]], maps.hippocampi[[2]]
-    heads = (starter.MEASURING_HEADS[0],)
+    heads = (starter.RECIPE.measuring_heads[0],)
     LabelMaps(volumes, maps.labels, hippocampi, ("head",), heads).save(tmp_path / "maps.npz")
     return tmp_path / "maps.npz"
 

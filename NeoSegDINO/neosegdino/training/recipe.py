@@ -1,0 +1,90 @@
+"""Typed form of the starter's recipe, ``recipe.toml``; a file of the same form can take its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from neosegdino.errors import TrainingError
+from neosegdino.spec import Positive, PositiveFloat, Spec
+from neosegdino.training.optimise import Schedule, TimedSchedule
+
+SHIPPED = Path(__file__).with_name("recipe.toml")
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Heads = Annotated[tuple[Count, ...], msgspec.Meta(min_length=1)]
+
+
+class Stage(Spec, frozen=True, kw_only=True):
+    """One training run: its length, rates, and images per step."""
+
+    steps: Positive | None = None
+    """Optimiser steps in all."""
+    seconds: PositiveFloat | None = None
+    """In place of steps, see `TimedSchedule`."""
+    rate: PositiveFloat
+    warmup: Count
+    weight_decay: Annotated[float, msgspec.Meta(ge=0)]
+    images: Positive
+    """Windows per step."""
+    slices: Count = 0
+    """Random slices of each window shown to the encoder (encoder stage only)."""
+    compiled: bool = False
+    """See `fit_arm` (arms only)."""
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.seconds is None):
+            raise ValueError("a stage has either `steps` or `seconds`")
+
+    @property
+    def schedule(self) -> Schedule:
+        """Steps, or seconds, and rates."""
+        rates = (self.rate, self.warmup, self.weight_decay)
+        if self.seconds is not None:
+            return TimedSchedule(0, *rates, seconds=self.seconds)
+        return Schedule(self.steps or 0, *rates)
+
+
+class Recipe(Spec, frozen=True, kw_only=True):
+    """All numbers of the starter bundle."""
+
+    training_heads: Heads
+    """Heads that are trained on, in all maturities."""
+    measuring_heads: Heads
+    """Heads that are never trained on."""
+    seed: int
+    calibration_seed: int
+    calibration_images: Positive
+    measuring_seed: int
+    measuring_images: Positive
+    encoder: Stage
+    decoder: Stage
+    locator: Stage
+
+    def __post_init__(self) -> None:
+        if both := set(self.training_heads) & set(self.measuring_heads):
+            raise ValueError(f"heads {sorted(both)} are trained on and measured on")
+        if not self.encoder.slices:
+            raise ValueError("the encoder needs `slices`")
+
+    @property
+    def stages(self) -> dict[str, Stage]:
+        """The training runs by name, in order."""
+        return {"encoder": self.encoder, "decoder": self.decoder, "locator": self.locator}
+
+
+def read_recipe(path: Path = SHIPPED) -> Recipe:
+    """Read and check a recipe.
+
+    Raises
+    ------
+    TrainingError
+        It cannot be read, is not TOML, or a field is missing, unknown or out of its limits (the message names it).
+    """
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=Recipe)
+    except OSError as error:
+        raise TrainingError(f"{path} cannot be read: {error.strerror or error}.", "Check the recipe's name.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise TrainingError(f"The recipe {path} is wrong: {error}.", f"Correct it; {SHIPPED} shows how.") from error
