@@ -26,8 +26,13 @@ test: libraries $(VENV)/.test ## style, types and all tests, with their coverage
 picture: libraries $(VENV)/.demo ## make the README's picture, Resources/screenshot.png
 	@$(DEMO) --picture Resources/screenshot.png
 
-bundle: ## say how the starter bundle is made again
+ifdef MAPS
+bundle: $(VENV)/.test ## say how the starter bundle is made again; with MAPS=folder, make it in out/starter
+	$(BIN)/python -m neosegdino.training.starter_cli make "$(MAPS)" out/starter --licence LICENSE $(if $(DEVICE),--device $(DEVICE))
+else
+bundle:
 	@sed -n '/^## Starter bundle/,$$p' Testing/benchmarks/README.md
+endif
 
 clean: ## remove the environment, results and caches
 	rm -rf $(VENV) out build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

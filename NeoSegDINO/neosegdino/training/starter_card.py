@@ -39,7 +39,8 @@ Left and right hippocampus from a newborn's brain MRI (T1w or T2w). **Research u
 Weights: Apache-2.0 (`LICENSE.txt`). Training anatomy: SynthSeg's label maps, Apache-2.0 (`NOTICE.md`).
 
 ## Make it again
-The commands are in `Testing/benchmarks/README.md` of the repository, under "Starter bundle".
+`make bundle MAPS=FOLDER_OF_LABEL_MAPS` in the repository; `make bundle` alone explains it. The recipe's numbers
+are in `NeoSegDINO/neosegdino/training/recipe.toml`.
 
 ## Fine-tune, or use Meta's encoder
 On scans that somebody has labelled: the tab Fine-tune, or `neosegdino finetune FOLDER --out run1 --name my-newborns`.

@@ -15,13 +15,29 @@ if TYPE_CHECKING:
     from neosegdino.spec import Accuracy
 
 
-_SELF = "python -m neosegdino.training.starter_cli"
-RANDOM_CONTRAST = "newborn, adult and random contrasts, degraded as the generator does"
-
-
 @click.group(cls=Commands)
 def main() -> None:
-    """Train the starter bundle on synthetic newborn MRI: pack, train (three stages), calibrate, measure, bundle."""
+    """Train the starter bundle on synthetic newborn MRI: all at once (make), or step by step."""
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--licence", type=click.Path(path_type=Path, exists=True), required=True, help="Text of Apache-2.0.")
+@click.option("--recipe", type=click.Path(path_type=Path), help="Recipe (TOML) in place of the shipped one.")
+@click.option("--device", default="cuda", show_default=True)
+def make(folder: Path, out: Path, licence: Path, recipe: Path | None, device: str) -> None:
+    """Make the bundle from a FOLDER of label maps in OUT: pack, train, calibrate, measure, bundle.
+
+    Called again, it goes on where it was.
+    """
+    from neosegdino.device import resolve
+    from neosegdino.training.recipe import SHIPPED, read_recipe
+    from neosegdino.training.starter_make import make as run
+
+    chosen = str(resolve(device).device)
+    made = run(folder, out, licence.read_text(), read_recipe(recipe or SHIPPED), chosen, click.echo)
+    click.echo(f"{made.folder}: {made.bytes / 1e6:.1f} MB")
 
 
 @main.command()
@@ -61,17 +77,13 @@ def train(
     """Train one STAGE on PACKED label maps, or go on with it."""
     from neosegdino.synthesis.label_maps import load_packed
     from neosegdino.training.starter import train as run
+    from neosegdino.training.starter_make import stage_log
 
     if stage == "encoder" and (start or compiled):
         raise click.UsageError("--start and --compiled are for an arm: train the decoder or the locator with them.")
     out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-
-    def log(line: str) -> None:
-        click.echo(f"{stage}: {line}")
-        with (out / f"{stage}.log").open("a") as stream:
-            stream.write(line + "\n")
-
+    log = stage_log(out, stage, click.echo)
     maps = load_packed(packed)
     done = run(stage, maps, out, seed, device, limit_s, log, steps, seconds=seconds, start=start, compiled=compiled)
     click.echo(f"{stage}: {'finished' if done else 'stopped at the time limit'} after {time.monotonic() - began:.1f} s")
@@ -102,33 +114,10 @@ def measure(packed: Path, out: Path, figures: Path, device: str, count: int) -> 
 
     The worst windows are drawn into worst.png in the folder of the weights.
     """
-    from neosegdino.evaluation.worst import draw_worst
     from neosegdino.synthesis.label_maps import load_packed
-    from neosegdino.training import starter
-    from neosegdino.training.figures import record_figures, side_rows, single_row
-    from neosegdino.training.measure_synthetic import measure_views
-    from neosegdino.training.starter_card import WORST
+    from neosegdino.training.starter_measure import measure as run
 
-    scores = starter.trained_scores(out, device)
-    temperature = starter.load_temperature(out)
-    generator = starter.measuring_generator(load_packed(packed), device)
-    found = measure_views(scores, generator, starter.NEAR, count, temperature)
-    data, command = "synthetic windows over both hippocampi, label maps 17 to 20", f"{_SELF} measure"
-    rows = [
-        *side_rows(data, "Dice", found.column("dice"), command, held_out=True, note=RANDOM_CONTRAST),
-        *side_rows(data, "HD95 (mm)", found.column("hd95_mm"), command, held_out=True, note=RANDOM_CONTRAST),
-        single_row(
-            data,
-            "expected calibration error",
-            found.reliability.error,
-            count,
-            command,
-            note=f"over voxels in question; temperature {temperature}, fitted on other images of the training heads",
-        ),
-    ]
-    record_figures(figures, rows)
-    draw_worst(found.worst, out / WORST)
-    _tell(rows)
+    _tell(run(load_packed(packed), out, figures, device, count))
 
 
 @main.command()
@@ -195,12 +184,13 @@ def measure_heads(
 
     from neosegdino.training import measure_heads as heads
     from neosegdino.training.figures import record_figures, side_rows, single_row
+    from neosegdino.training.starter_measure import COMMAND, RANDOM_CONTRAST
 
     results = heads.measure_heads(packed, bundle, count, seed, device, workers, click.echo)
     found, unsure, misled = (
         sum(kind) for kind in zip(*((r.found, not r.sure, r.misled) for r in results), strict=True)
     )
-    data, command = "synthetic whole heads and brains, label maps 17 to 20", f"{_SELF} measure-heads"
+    data, command = "synthetic whole heads and brains, label maps 17 to 20", f"{COMMAND} measure-heads"
     note = f"{found} located within {heads.REACH_MM:.0f} mm, {unsure} said to be unsure, {misled} misled"
     dice = np.array([result.dice for result in results])
     rows = [
