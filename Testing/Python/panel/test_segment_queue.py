@@ -156,17 +156,17 @@ def test_what_the_panel_itself_has_put_into_the_scene_is_no_input(ui, tab, fake_
 
 
 def test_a_failed_one_is_named_and_its_row_tells_it_again(ui, fake_worker, finish, slicer_scene):
-    fake_worker("by_name")
-    bad, good = add_volume("bad"), add_volume("good")
+    fake_worker("as_named")
+    bad, good = add_volume("crash"), add_volume("slow")
     ui.segmentAllButton.click()
     slicer_scene.wait_for(lambda: states(ui)[0][1] == "failed")
-    assert ui.messageLabel.text.startswith("bad: The worker process died with exit code 1")
+    assert ui.messageLabel.text.startswith("crash: The worker process died with exit code 1")
     finish()
-    assert states(ui) == [("bad", "failed"), ("good", "done")]
+    assert states(ui) == [("crash", "failed"), ("slow", "done")]
     assert "bad day" in ui.queueTable.item(0, 0).toolTip()
     ui.queueTable.cellClicked.emit(1, 0)
     assert ui.inputSelector.currentNode() is good
-    assert ui.outputSelector.currentNode().GetName() == "good hippocampus"
+    assert ui.outputSelector.currentNode().GetName() == "slow hippocampus"
     ui.queueTable.cellClicked.emit(0, 0)
     assert ui.inputSelector.currentNode() is bad
     assert ui.outputSelector.currentNode() is None
