@@ -20,9 +20,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from hypothesis.strategies import (
     DataObject,
     SearchStrategy,
+    booleans,
     data,
     integers,
     just,
+    lists,
     none,
     one_of,
     sampled_from,
@@ -113,11 +115,12 @@ IN_THE_PANEL = (
     ("choose_option", sampled_from(OPTIONS), WHICH),
     ("change_tab",),
     *3 * (("click_segment", one_of(none(), HOW), sampled_from(["Yes", "No", "Cancel"])),),
+    *3 * (("queue_volumes", lists(HOW, min_size=2, max_size=4), booleans()),),
     ("click_segment_all",),
     ("click_row", WHICH),
-    ("remove_waiting", WHICH),
+    *2 * (("remove_waiting", WHICH),),
     ("empty_queue",),
-    ("click_cancel",),
+    *2 * (("click_cancel",),),
     ("copy_log",),
     ("exit",),
     ("reload",),
@@ -246,6 +249,16 @@ class AnyOrder(RuleBasedStateMachine):
         assert self.world.session.dialogs.unused == 0
         if possible and not (asked and answer == "Cancel"):
             self.turns.append(Turn(volume, None if asked and answer == "No" else target))
+
+    def queue_volumes(self, hows: list[str], at_once: bool) -> None:
+        """Load several volumes, then add each or all together."""
+        if at_once:
+            for how in hows:
+                self.add_head(how)
+            self.click_segment_all()
+        else:
+            for how in hows:
+                self.click_segment(how, "No")
 
     def click_segment_all(self) -> None:
         if self.ui.segmentAllButton.isHidden():
