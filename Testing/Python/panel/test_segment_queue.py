@@ -10,22 +10,6 @@ from NeoSegDINOLib.results import report_of
 
 
 @pytest.fixture
-def ui(models, jobs, module_widget):
-    return module_widget.ui
-
-
-@pytest.fixture
-def tab(ui, module_widget):
-    return module_widget.segmentTab
-
-
-@pytest.fixture
-def finish(slicer_scene, tab):
-    """Wait until nothing is at work."""
-    return lambda: slicer_scene.wait_for(lambda: tab.run is None)
-
-
-@pytest.fixture
 def hanging(fake_worker, slicer_scene):
     """Use a worker that hangs, and wait until it does; returns the file of its process numbers."""
     pids = fake_worker("hang")

@@ -12,22 +12,6 @@ from NeoSegDINOLib.choices import Device, Windows
 
 
 @pytest.fixture
-def ui(models, jobs, module_widget):
-    return module_widget.ui
-
-
-@pytest.fixture
-def tab(ui, module_widget):
-    return module_widget.segmentTab
-
-
-@pytest.fixture
-def finish(slicer_scene, tab):
-    """Wait until the run in progress has ended."""
-    return lambda: slicer_scene.wait_for(lambda: tab.run is None)
-
-
-@pytest.fixture
 def finished(fake_worker, ui, finish):
     """A scene with a volume and its result; returns `finish`."""
     fake_worker("slow")
