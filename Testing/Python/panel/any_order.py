@@ -100,13 +100,14 @@ UNSUITABLE: dict[str, Callable[[str], Any]] = {
     "no image": lambda name: slicer.mrmlScene.AddNewNodeByClass(VOLUME, name),
     "colours": add_colours,
 }
-WHICH = integers(0, 9)
-"""Which one of those that there are, counted round."""
+WHICH = integers(-5, 4)
+"""Which one of those that there are, counted round from the oldest or, below zero, from the newest."""
 IN_THE_SCENE = (
     ("add_head", HOW),
     ("add_unsuitable", sampled_from(list(UNSUITABLE))),
     ("add_segmentation",),
     ("remove", sampled_from([VOLUME, SEGMENTATION, TRANSFORM]), WHICH),
+    ("remove_queued", WHICH),
     ("change_volume", sampled_from([None, TURN, BEND, "no image"]), WHICH),
     ("close_scene",),
 )
@@ -197,9 +198,15 @@ class AnyOrder(RuleBasedStateMachine):
         slicer.mrmlScene.AddNewNodeByClass(SEGMENTATION, "mine")
 
     def remove(self, kind: str, which: int) -> None:
-        if not (nodes := nodes_of(kind)):
-            return
-        node = nodes[which % len(nodes)]
+        if nodes := nodes_of(kind):
+            self.take_out(nodes[which % len(nodes)])
+
+    def remove_queued(self, which: int) -> None:
+        """Remove a volume that is at work or waits."""
+        if self.turns:
+            self.take_out(self.turns[which % len(self.turns)].volume)
+
+    def take_out(self, node: Any) -> None:
         for turn in self.turns[:1]:
             turn.stops |= turn.volume is node
         self.turns[1:] = [turn for turn in self.turns[1:] if turn.volume is not node]
