@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import slicer
 import vtk
-from neosegdino.suitability import Finding
+from neosegdino.suitability import Finding, look_at_range
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from NeoSegDINOLib.bundle_combo import BundleCombo
+from NeoSegDINOLib.bundles import bundle_specs
 from NeoSegDINOLib.input_check import InputCheck
 from NeoSegDINOLib.left_volumes import LeftVolumes, left_volumes, scalar_volumes
 from NeoSegDINOLib.message_box import MessageBox
@@ -23,6 +24,9 @@ from NeoSegDINOLib.run import SegmentationRun
 from NeoSegDINOLib.run_queue import Entry, RunQueue, State
 from NeoSegDINOLib.segmentation import holds_result, is_result_of, result_of
 from NeoSegDINOLib.wording import note_in_words, progress_in_words
+
+if TYPE_CHECKING:
+    from neosegdino.spec import BundleSpec
 
 
 class SegmentTab(VTKObservationMixin):
@@ -42,6 +46,7 @@ class SegmentTab(VTKObservationMixin):
         self._parameters: Any = None
         self._input: str | None = None
         self._check = InputCheck()
+        self._specs: dict[str, BundleSpec] = {}
         self._bundles = BundleCombo(ui.bundleComboBox, self.on_bundle_chosen)
         self._message = MessageBox(ui)
         self._queue = RunQueue(logic.segment, self.update, self._show_queue, self._on_ended)
@@ -88,6 +93,7 @@ class SegmentTab(VTKObservationMixin):
     def show_bundles(self) -> None:
         """Fill the combo box with the bundles that are installed."""
         self._bundles.fill()
+        self._specs = bundle_specs()
 
     def update(self) -> None:
         """Show what the parameter node and the queue say: bundle, result, and whether a run is possible."""
@@ -213,6 +219,15 @@ class SegmentTab(VTKObservationMixin):
     def _findings(self, volume: Node) -> list[Finding]:
         return self._check.findings(volume, located=self._parameters.windows.value == "located")
 
+    def _notes(self) -> list[Finding]:
+        """What is to be said of the chosen volume, with the chosen model and the age that is given."""
+        parameters = self._parameters
+        volume, spec = parameters.inputVolume, self._specs.get(parameters.bundle)
+        if volume is None:
+            return []
+        outside = look_at_range(spec, volume.GetName(), parameters.ageWeeks or None) if spec is not None else []
+        return [*self._findings(volume), *outside]
+
     def _on_ended(self, entry: Entry) -> None:
         """Show the end of a run; its parameter node may not be the panel's any more."""
         parameters, run = entry.parameters, entry.run
@@ -243,7 +258,7 @@ class SegmentTab(VTKObservationMixin):
             ui.stageLabel.text = name + progress_in_words(update.stage, update.remaining_s) + note_in_words(update.note)
 
     def _show_buttons(self) -> None:
-        ui, findings = self._ui, self._findings(self._parameters.inputVolume)
+        ui, notes = self._ui, self._notes()
         reason = self._why_not()
         ui.segmentButton.enabled = reason is None
         waits = reason is None and self.run is not None
@@ -251,9 +266,8 @@ class SegmentTab(VTKObservationMixin):
         after = _("Segment this volume, with these settings, after those that are at work or wait.")
         ui.segmentButton.toolTip = reason or (after if waits else _("Find both hippocampi in the input volume."))
         ui.segmentAllButton.visible = len(self._left_volumes().suitable) > 1
-        shown = findings if self._parameters.inputVolume is not None else []
-        ui.inputNoteLabel.visible = bool(shown)
-        ui.inputNoteLabel.text = "\n".join(f"\u26a0 {finding}" for finding in shown)
+        ui.inputNoteLabel.visible = bool(notes)
+        ui.inputNoteLabel.text = "\n".join(f"\u26a0 {note}" for note in notes)
 
     def _show_bundle(self) -> None:
         if not self._bundles.show(self._parameters.bundle):  # a scene from a computer with more bundles
