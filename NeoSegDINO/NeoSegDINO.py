@@ -291,7 +291,7 @@ class NeoSegDINOLogic(ScriptedLoadableModuleLogic):
         wait : bool, optional
             Wait for the end; the window stays alive meanwhile.
         onProgress, onFinished : callable, optional
-            Called with each `ProgressUpdate`, and once with the ended `SegmentationRun`.
+            Called with the newest `ProgressUpdate`, and once with the ended `SegmentationRun`.
 
         Returns
         -------
