@@ -136,6 +136,7 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from NeoSegDINOLib.device_line import DeviceLine  # the panel's parts are no work for Slicer's start
         from NeoSegDINOLib.finetune_tab import FinetuneTab
         from NeoSegDINOLib.first_run import FirstRun
+        from NeoSegDINOLib.kept_devices import keep_choices
         from NeoSegDINOLib.models_tab import ModelsTab
         from NeoSegDINOLib.segment_tab import SegmentTab
 
@@ -150,6 +151,7 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.modelsTab = ModelsTab(self.ui, self.onModelsChanged)
         self.firstRun = FirstRun(self.ui, self.onPackagesInstalled, self.onModelInstalled)
         self.deviceLine = DeviceLine(self.ui)
+        keep_choices(self.ui)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
@@ -246,8 +248,15 @@ class NeoSegDINOLogic(ScriptedLoadableModuleLogic):
     """What the panel does, for the Python console and scripts."""
 
     def getParameterNode(self) -> Any:
-        """Parameter node of the scene, made if there is none."""
-        return NeoSegDINOParameterNode(super().getParameterNode())
+        """Parameter node of the scene, made if there is none: with the devices that were chosen last."""
+        from NeoSegDINOLib.kept_devices import take_kept_devices
+
+        node = super().getParameterNode()
+        new = not node.GetParameterNamesAsCommaSeparatedList()
+        parameters = NeoSegDINOParameterNode(node)
+        if new:
+            take_kept_devices(parameters)
+        return parameters
 
     def segment(
         self,
@@ -282,7 +291,7 @@ class NeoSegDINOLogic(ScriptedLoadableModuleLogic):
         wait : bool, optional
             Wait for the end; the window stays alive meanwhile.
         onProgress, onFinished : callable, optional
-            Called with each `ProgressUpdate`, and once with the ended `SegmentationRun`.
+            Called with the newest `ProgressUpdate`, and once with the ended `SegmentationRun`.
 
         Returns
         -------

@@ -13,11 +13,10 @@ from NeoSegDINOLib.nodes import Node, ijk_to_ras, sequence_of, why_not, world_ma
 
 
 class InputCheck:
-    """Looks at a volume node, and again only when it has changed: the panel asks at every change of anything."""
+    """Looks at volume nodes, and again only when one has changed: the panel asks at every change of anything."""
 
     def __init__(self) -> None:
-        self._seen: tuple[Any, ...] | None = None
-        self._found: list[Finding] = []
+        self._found: dict[str, tuple[tuple[Any, ...], list[Finding]]] = {}
 
     def findings(self, node: Node, *, located: bool) -> list[Finding]:
         """What there is to say of a volume node, blocking findings first; see `neosegdino.suitability.look`."""
@@ -25,12 +24,13 @@ class InputCheck:
         if reason is not None:
             return [Finding(*reason, blocking=True)]
         affine = world_matrix(node) @ ijk_to_ras(node)
-        seen = (node.GetID(), node.GetName(), node.GetImageData().GetMTime(), affine.tobytes(), located)
-        if seen != self._seen:
+        state = (node.GetName(), node.GetImageData().GetMTime(), affine.tobytes(), located)
+        seen, found = self._found.get(node.GetID(), (None, []))
+        if seen != state:
             voxels = slicer.util.arrayFromVolume(node).T
-            self._found = suitability.look(voxels, affine, f"'{node.GetName()}'", located=located)
-            self._seen = seen
-        return [*self._found, *_frame(node)]
+            found = suitability.look(voxels, affine, f"'{node.GetName()}'", located=located)
+            self._found[node.GetID()] = (state, found)
+        return [*found, *_frame(node)]
 
 
 def _frame(node: Node) -> list[Finding]:

@@ -1,12 +1,11 @@
 """One segmentation in a worker process, followed without blocking the window.
 
-A thread writes the input, starts the worker, reads its JSON lines and its result, and tidies up; what it has to
-say waits in a queue until the window's thread polls. Nothing here touches the scene, Qt or VTK.
+A thread writes the input, starts the worker, reads its JSON lines and its result, and tidies up; the newest that it has
+to say waits until the window's thread polls. Nothing here touches the scene, Qt or VTK.
 """
 
 from __future__ import annotations
 
-import queue
 import subprocess
 import threading
 import time
@@ -87,7 +86,9 @@ class Job:
     def __init__(self, request: Request) -> None:
         self.log = JobLog()
         self._request = request
-        self._events: queue.SimpleQueue[JobEvent] = queue.SimpleQueue()
+        self._news = threading.Condition()
+        self._progress: ProgressUpdate | None = None
+        self._last: JobEvent | None = None
         self._thread = threading.Thread(target=self._run, name="NeoSegDINO job", daemon=True)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
@@ -98,16 +99,20 @@ class Job:
         self._thread.start()
 
     def poll(self) -> JobEvent | None:
-        """Next event, if there is one; the last one is a result or an error.
+        """Next event, if there is one: the newest progress, and at last a result or an error.
 
         Waits a moment for it: in Slicer a thread runs only while the window's thread lets go of Python's lock.
         """
         alive = self._thread.is_alive()
-        try:
-            return self._events.get(timeout=POLL_S)
-        except queue.Empty:
-            if alive:
-                return None
+        with self._news:
+            self._news.wait_for(lambda: self._progress is not None or self._last is not None, POLL_S)
+            if self._progress is not None:
+                event, self._progress = self._progress, None
+                return event
+            if self._last is not None:
+                return self._last
+        if alive:
+            return None
         return OutputError(
             _("The job ended unexpectedly."), _("Copy the log, see Slicer's Python console, and report both.")
         )
@@ -144,7 +149,9 @@ class Job:
         if isinstance(last, NeoSegDINOError):
             self.log.add(f"error: {last}")
         self.log.add(f"ended after {time.monotonic() - started:.1f} s")
-        self._events.put(last)
+        with self._news:
+            self._last = last
+            self._news.notify()
 
     def _work(self, folder: Path) -> JobResult:
         from neosegdino.volume import save_volume
@@ -172,10 +179,16 @@ class Job:
             for line in process.stdout or ():
                 update = messages.read(line, self.log)
                 if update is not None:
-                    self._events.put(ProgressUpdate(*update, messages.note))
+                    self._tell(ProgressUpdate(*update, messages.note))
         messages.exit_code = process.returncode
         self.log.add(f"exit code: {process.returncode}")
         return messages
+
+    def _tell(self, update: ProgressUpdate) -> None:
+        """Let the window know; what it has not looked at is out of date: a worker may talk faster than it listens."""
+        with self._news:
+            self._progress = update
+            self._news.notify()
 
     def _require_not_cancelled(self) -> None:
         if self._cancelled:

@@ -35,7 +35,7 @@ class SegmentationRun:
     request : Request
         What the worker is asked to do.
     on_progress : callable, optional
-        Called with every `ProgressUpdate`.
+        Called with the newest `ProgressUpdate`, again and again.
     on_finished : callable, optional
         Called once with this run, however it ended.
 

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import slicer
 import vtk
+from neosegdino.suitability import Finding, look_at_range
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
-from NeoSegDINOLib import uncertainty
 from NeoSegDINOLib.bundle_combo import BundleCombo
+from NeoSegDINOLib.bundles import bundle_specs
 from NeoSegDINOLib.input_check import InputCheck
+from NeoSegDINOLib.left_volumes import LeftVolumes, left_volumes, scalar_volumes
 from NeoSegDINOLib.message_box import MessageBox
-from NeoSegDINOLib.nodes import Node, why_not
+from NeoSegDINOLib.nodes import Node
 from NeoSegDINOLib.queue_table import QueueTable
 from NeoSegDINOLib.replace_question import Answer, ask
 from NeoSegDINOLib.result_section import ResultSection
 from NeoSegDINOLib.result_views import show_result
 from NeoSegDINOLib.run import SegmentationRun
-from NeoSegDINOLib.run_nodes import RUN_ATTRIBUTE
 from NeoSegDINOLib.run_queue import Entry, RunQueue, State
 from NeoSegDINOLib.segmentation import holds_result, is_result_of, result_of
 from NeoSegDINOLib.wording import note_in_words, progress_in_words
 
-VOLUME = "vtkMRMLScalarVolumeNode"
-"""Class of the volumes to segment; labelmaps and vector volumes are of classes derived from it."""
+if TYPE_CHECKING:
+    from neosegdino.spec import BundleSpec
 
 
 class SegmentTab(VTKObservationMixin):
@@ -45,6 +46,7 @@ class SegmentTab(VTKObservationMixin):
         self._parameters: Any = None
         self._input: str | None = None
         self._check = InputCheck()
+        self._specs: dict[str, BundleSpec] = {}
         self._bundles = BundleCombo(ui.bundleComboBox, self.on_bundle_chosen)
         self._message = MessageBox(ui)
         self._queue = RunQueue(logic.segment, self.update, self._show_queue, self._on_ended)
@@ -83,7 +85,7 @@ class SegmentTab(VTKObservationMixin):
         """Choose the input for the user if the scene leaves no other choice, and show what is possible now."""
         if self._parameters is None:
             return
-        volumes = [node for node in slicer.util.getNodesByClass(VOLUME) if node.GetClassName() == VOLUME]
+        volumes = scalar_volumes()
         if len(volumes) == 1 and self._parameters.inputVolume is None:
             self._parameters.inputVolume = volumes[0]
         self.update()
@@ -91,6 +93,7 @@ class SegmentTab(VTKObservationMixin):
     def show_bundles(self) -> None:
         """Fill the combo box with the bundles that are installed."""
         self._bundles.fill()
+        self._specs = bundle_specs()
 
     def update(self) -> None:
         """Show what the parameter node and the queue say: bundle, result, and whether a run is possible."""
@@ -123,9 +126,10 @@ class SegmentTab(VTKObservationMixin):
             self._add([(parameters.inputVolume, target if answer is Answer.replace else None)])
 
     def on_segment_all(self) -> None:
-        """Segment all volumes that have no result yet, one after another."""
+        """Segment all volumes that have no result yet, one after another, and name those that cannot be segmented."""
         if self._parameters is not None:
-            self._add([(volume, None) for volume in self._left_volumes()])
+            left = self._left_volumes()
+            self._add([(volume, None) for volume in left.suitable], left.left_out)
 
     def on_cancel(self) -> None:
         """End the run in progress."""
@@ -145,32 +149,29 @@ class SegmentTab(VTKObservationMixin):
         self._result.close()
         self._queue.close(timeout_s=5)
 
-    def _add(self, pairs: list[tuple[Node, Node]]) -> None:
+    def _add(self, pairs: list[tuple[Node, Node]], left_out: str = "") -> None:
         parameters = self._parameters
-        options = {
-            "bundle": parameters.bundle or None,
-            "windows": parameters.windows.value,
-            "device": parameters.device.value,
-            "ageWeeks": parameters.ageWeeks or None,
-        }
         if self.run is None:
             self._message.clear()
-        self._queue.add([Entry(volume, target, parameters, options) for volume, target in pairs])
+        if left_out:
+            self._message.show_info(left_out)
+        self._queue.add([Entry(volume, target, parameters, self._options(volume)) for volume, target in pairs])
         self.show_bundles()  # there are more to show once the packages are installed
         self.update()
 
-    def _left_volumes(self) -> list[Node]:
-        """Volumes that suit, have no result yet and are not in the queue."""
-        return [
-            node
-            for node in slicer.util.getNodesByClass(VOLUME)
-            if not node.GetHideFromEditors()
-            and node.GetAttribute(RUN_ATTRIBUTE) is None
-            and node.GetAttribute(uncertainty.MARK) is None
-            and why_not(node) is None
-            and self._queue.why_not(node) is None
-            and result_of(node) is None
-        ]
+    def _options(self, volume: Node) -> dict[str, Any]:
+        """What is chosen now; the age that was given is the chosen volume's alone."""
+        parameters = self._parameters
+        age = parameters.ageWeeks if volume is parameters.inputVolume else 0.0
+        return {
+            "bundle": parameters.bundle or None,
+            "windows": parameters.windows.value,
+            "device": parameters.device.value,
+            "ageWeeks": age or None,
+        }
+
+    def _left_volumes(self) -> LeftVolumes:
+        return left_volumes(self._findings, lambda volume: self._queue.why_not(volume) is not None)
 
     def _watch_input(self) -> None:
         """Follow the input: its image may come later, and its transform may change."""
@@ -213,11 +214,19 @@ class SegmentTab(VTKObservationMixin):
         reason = self._queue.why_not(volume) if volume is not None else None
         if reason is not None:
             return reason
-        return next((str(finding) for finding in self._findings() if finding.blocking), None)
+        return next((str(finding) for finding in self._findings(volume) if finding.blocking), None)
 
-    def _findings(self) -> list[Any]:
+    def _findings(self, volume: Node) -> list[Finding]:
+        return self._check.findings(volume, located=self._parameters.windows.value == "located")
+
+    def _notes(self) -> list[Finding]:
+        """What is to be said of the chosen volume, with the chosen model and the age that is given."""
         parameters = self._parameters
-        return self._check.findings(parameters.inputVolume, located=parameters.windows.value == "located")
+        volume, spec = parameters.inputVolume, self._specs.get(parameters.bundle)
+        if volume is None:
+            return []
+        outside = look_at_range(spec, volume.GetName(), parameters.ageWeeks or None) if spec is not None else []
+        return [*self._findings(volume), *outside]
 
     def _on_ended(self, entry: Entry) -> None:
         """Show the end of a run; its parameter node may not be the panel's any more."""
@@ -249,17 +258,16 @@ class SegmentTab(VTKObservationMixin):
             ui.stageLabel.text = name + progress_in_words(update.stage, update.remaining_s) + note_in_words(update.note)
 
     def _show_buttons(self) -> None:
-        ui, findings = self._ui, self._findings()
+        ui, notes = self._ui, self._notes()
         reason = self._why_not()
         ui.segmentButton.enabled = reason is None
         waits = reason is None and self.run is not None
         ui.segmentButton.text = _("Add to Queue") if waits else _("Segment Hippocampus")
         after = _("Segment this volume, with these settings, after those that are at work or wait.")
         ui.segmentButton.toolTip = reason or (after if waits else _("Find both hippocampi in the input volume."))
-        ui.segmentAllButton.visible = len(self._left_volumes()) > 1
-        shown = findings if self._parameters.inputVolume is not None else []
-        ui.inputNoteLabel.visible = bool(shown)
-        ui.inputNoteLabel.text = "\n".join(f"\u26a0 {finding}" for finding in shown)
+        ui.segmentAllButton.visible = len(self._left_volumes().suitable) > 1
+        ui.inputNoteLabel.visible = bool(notes)
+        ui.inputNoteLabel.text = "\n".join(f"\u26a0 {note}" for note in notes)
 
     def _show_bundle(self) -> None:
         if not self._bundles.show(self._parameters.bundle):  # a scene from a computer with more bundles

@@ -138,25 +138,33 @@ def of_places(labels: NDArray[np.uint8], volume: Volume, classes: Sequence[Class
 
 def of_range(volume: Volume, spec: BundleSpec, age_weeks: float | None) -> list[Flag]:
     """Flag an input that the bundle was not made for: by its age, its voxels, or the contrast that its name tells."""
-    found = []
-    if age_weeks is not None and spec.age_weeks is not None and not spec.age_weeks[0] <= age_weeks <= spec.age_weeks[1]:
-        low, high = spec.age_weeks
-        message = (
-            f"The age of {age_weeks:g} weeks lies outside {low:g} to {high:g} weeks, for which the model was made."
-        )
-        found.append(Flag(AGE_RANGE, message))
+    found = of_age(spec, age_weeks)
     if spec.max_spacing_mm is not None and max(volume.spacing) > spec.max_spacing_mm:
         message = (
             f"The voxels measure up to {max(volume.spacing):.1f} mm; the model was made for {spec.max_spacing_mm:g} mm "
             "at most."
         )
         found.append(Flag(LOW_RESOLUTION, message))
-    hint = hinted_contrast(volume.source)
+    return [*found, *of_contrast(spec, volume.source)]
+
+
+def of_age(spec: BundleSpec, age_weeks: float | None) -> list[Flag]:
+    """Flag an age that the bundle was not made for."""
+    if age_weeks is None or spec.age_weeks is None or spec.age_weeks[0] <= age_weeks <= spec.age_weeks[1]:
+        return []
+    low, high = spec.age_weeks
+    message = f"The age of {age_weeks:g} weeks lies outside {low:g} to {high:g} weeks, for which the model was made."
+    return [Flag(AGE_RANGE, message)]
+
+
+def of_contrast(spec: BundleSpec, name: str) -> list[Flag]:
+    """Flag the name of an image whose contrast the bundle was not made for."""
+    hint = hinted_contrast(name)
     known = {contrast.removesuffix("w") for contrast in spec.contrasts}
-    if hint != "unknown" and hint.removesuffix("w") not in known:
-        message = f"By its name the image is {hint}; the model was made for {', '.join(spec.contrasts)}."
-        found.append(Flag(CONTRAST_RANGE, message))
-    return found
+    if hint == "unknown" or hint.removesuffix("w") in known:
+        return []
+    message = f"By its name the image is {hint}; the model was made for {', '.join(spec.contrasts)}."
+    return [Flag(CONTRAST_RANGE, message)]
 
 
 def touches_border(mask: NDArray[np.bool_]) -> bool:

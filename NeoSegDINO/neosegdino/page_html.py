@@ -30,7 +30,9 @@ tr { border-bottom: 1px solid #dddfe3 } .figures td { font-variant-numeric: tabu
 
 def write(page: Page, path: Path) -> None:
     """Write a page."""
-    path.write_text(_document(page), encoding="utf-8")
+    path.write_text(
+        _document(page), encoding="utf-8", errors="backslashreplace"
+    )  # bytes of a file name that are no text
 
 
 def _document(page: Page) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from numpy.typing import NDArray
 from neosegdino import flags
 from neosegdino.errors import VolumeError
 from neosegdino.geometry import Affine, Array, check_affine
+
+if TYPE_CHECKING:
+    from neosegdino.spec import BundleSpec
 
 DIRECTIONS = ("from left to right", "from back to front", "from bottom to top")
 FEWEST_SLICES = 8
@@ -26,6 +30,10 @@ THICKEST_MM = 3.0
 """Largest voxel side that the shipped model was trained for."""
 WIDEST_HEAD_MM = 120.0
 """By `head_width_mm` three images of infants and a synthetic head have 77 to 96 mm, one adult's brain has 129 mm."""
+_REMEDIES = {
+    flags.AGE_RANGE: "Check the age; if it is right, trust no outline that you have not looked at.",
+    flags.CONTRAST_RANGE: "Choose an image of such a contrast, or another model.",
+}
 _WHOLE_FIELD = 0.97
 """Share of the field of view from which on the head's border is not seen, because of noise or because it is cut."""
 _SHARE_OF_AREA = 0.25
@@ -99,6 +107,12 @@ def require_suitable(data: Array, affine: Affine, source: str, *, located: bool)
     if found and found[0].blocking:
         raise VolumeError(found[0].message, found[0].remedy)
     return found
+
+
+def look_at_range(spec: BundleSpec, name: str, age_weeks: float | None) -> list[Finding]:
+    """Say what a bundle was not made for: an age, or the contrast that an image's name tells; nothing that blocks."""
+    found = [*flags.of_age(spec, age_weeks), *flags.of_contrast(spec, name)]
+    return [Finding(flag.message, _REMEDIES[flag.code], code=flag.code) for flag in found]
 
 
 def flat(source: str) -> Finding:

@@ -10,6 +10,7 @@ import weakref
 import pytest
 import slicer
 from module_samples.fixtures import nothing_left
+from module_samples.leaks import kill_workers
 from module_samples.volumes import add_volume, scene_contents
 from neosegdino.errors import Cancelled, OutputError, VolumeError
 from NeoSegDINOLib.results import report_of
@@ -192,6 +193,24 @@ def test_a_worker_that_talks_without_end_does_not_stop_the_window(logic, fake_wo
     slicer_scene.wait_for(lambda: len(updates) > 200)
     assert longest_of(slicer_scene.process_events, 20) < 0.5
     run.cancel()
+
+
+def test_the_end_of_a_worker_that_has_talked_much_is_told_soon(logic, fake_worker, slicer_scene, jobs):
+    fake_worker("chatter")
+    updates = []
+
+    def show(update):
+        updates.append(update)
+        time.sleep(0.001)  # as a window that draws
+
+    run = logic.segment(add_volume(), wait=False, onProgress=show)
+    slicer_scene.wait_for(lambda: updates)
+    time.sleep(1)
+    assert kill_workers(jobs) == 1
+    killed = time.monotonic()
+    slicer_scene.wait_for(lambda: not run.running)
+    assert time.monotonic() - killed < 2
+    assert isinstance(run.error, OutputError)
 
 
 def longest_of(work, times: int) -> float:

@@ -80,10 +80,10 @@ def test_one_after_another_and_results_as_each_ends(watched, queue, fake_worker,
 
 
 def test_one_that_fails_does_not_stop_the_others(watched, queue, fake_worker, at_rest):
-    fake_worker("by_name")
-    queue.add([entry("bad"), entry("good")])
+    fake_worker("as_named")
+    queue.add([entry("crash"), entry("slow")])
     at_rest()
-    assert watched.states == [("bad", "failed"), ("good", "done")]
+    assert watched.states == [("crash", "failed"), ("slow", "done")]
     assert isinstance(queue.entries[0].error, OutputError)
     assert "Traceback" in queue.entries[0].log
 

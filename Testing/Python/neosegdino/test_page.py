@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import unicodedata
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,13 +12,14 @@ from typing import Any
 import numpy as np
 import phantom
 import pytest
-from neosegdino import page
+from neosegdino import page, page_letters
 from neosegdino.errors import OutputError
 from neosegdino.geometry import Grid
 from neosegdino.volume import Volume
 from PIL import Image
 from pypdf import PdfReader
 from report_samples import make_report
+from reportlab.pdfbase.ttfonts import TTFError, TTFont
 
 GRID = phantom.view(phantom.ORIENTATIONS[5])
 
@@ -77,6 +79,14 @@ class Reader(HTMLParser):
         ]
 
 
+def _has_font(file: str) -> bool:
+    try:
+        TTFont("probe", file)
+    except TTFError:
+        return False
+    return True
+
+
 def read_html(path: Path) -> Reader:
     reader = Reader()
     reader.feed(path.read_text(encoding="utf-8"))
@@ -118,10 +128,56 @@ def test_nothing_found_nothing_published(write: Callable[..., Path], name: str) 
     assert "not given" in text
 
 
-def test_letters_of_other_scripts_do_not_break_a_page(write: Callable[..., Path]) -> None:
-    source = make_report()["input"] | {"source": "\u65b0\u751f\u5150 \u0141ukasz \u00fc"}
-    assert "\u65b0\u751f\u5150 \u0141ukasz \u00fc" in read_html(write("page.html", input=source)).text
-    assert "\u00fc" in read_pdf(write("page.pdf", input=source))
+def named(source: str) -> dict[str, Any]:
+    """Changes of a report that give the image a name."""
+    return {"input": make_report()["input"] | {"source": source}}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u65b0\u751f\u5150",
+        "\u039d\u03b9\u03ba\u03bf\u03c2",
+        "\u0418\u0432\u0430\u043d",
+        "\u05d3\u05d5\u05d3",
+        "\u0141ukasz \u00fc",
+    ],
+)
+def test_html_holds_names_of_every_script(write: Callable[..., Path], name: str) -> None:
+    assert name in read_html(write("page.html", **named(name))).text
+
+
+@pytest.mark.skipif(not _has_font("DejaVuSans.ttf"), reason="the font DejaVu Sans is not installed")
+@pytest.mark.parametrize(
+    "name", ["\u039d\u03b9\u03ba\u03bf\u03c2 \u039a.", "\u0418\u0432\u0430\u043d \u0419", "Jos\u0065\u0301 & Co"]
+)
+def test_pdf_takes_a_font_of_this_computer_for_what_its_own_lacks(write: Callable[..., Path], name: str) -> None:
+    path = write("page.pdf", **named(name))
+    text = re.sub(r"\s+", " ", read_pdf(path))
+    assert unicodedata.normalize("NFC", name) in text
+    assert "Unicode" not in text
+    assert unicodedata.normalize("NFC", name) in unicodedata.normalize("NFC", str(PdfReader(path).metadata.title))
+
+
+@pytest.mark.parametrize("name", ["\u738b", "\u0418", "\U0001f476", "\x07", "\udcff"])
+def test_pdf_writes_letters_that_no_font_has_as_numbers_and_says_so(
+    write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(page_letters, "_ELSEWHERE", ("no such font.ttf",))
+    text = re.sub(r"\s+", " ", read_pdf(write("page.pdf", **named(f"sub <{name}> 1"))))
+    assert f"sub <[U+{ord(name):04X}]> 1" in text
+    assert "written as their Unicode numbers. The page as HTML shows the letters." in text
+
+
+@pytest.mark.skipif(not _has_font("DejaVuSans.ttf"), reason="the font DejaVu Sans is not installed")
+def test_pdf_says_that_letters_from_right_to_left_stand_one_by_one(write: Callable[..., Path]) -> None:
+    text = re.sub(r"\s+", " ", read_pdf(write("page.pdf", **named("\u05d3\u05d5\u05d3"))))
+    assert set("\u05d3\u05d5") <= set(text)
+    assert "run from right to left stand one by one" in text
+
+
+def test_a_file_name_that_is_no_text_does_not_break_html(write: Callable[..., Path]) -> None:
+    assert "sub \\udcff" in read_html(write("page.html", **named("sub \udcff"))).text
 
 
 def test_many_long_flags_go_on_a_second_page(write: Callable[..., Path]) -> None:

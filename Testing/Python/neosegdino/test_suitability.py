@@ -5,8 +5,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bundle_samples import make_spec
 from neosegdino.errors import VolumeError
-from neosegdino.suitability import DIRECTIONS, axes_of_patient, head_width_mm, is_flat, look, require_suitable
+from neosegdino.suitability import (
+    DIRECTIONS,
+    axes_of_patient,
+    head_width_mm,
+    is_flat,
+    look,
+    look_at_range,
+    require_suitable,
+)
 from scipy.spatial.transform import Rotation
 
 ORIENTATIONS = list(itertools.permutations(range(3)))
@@ -135,3 +144,12 @@ def test_broken_and_huge_voxels_do_not_disturb() -> None:
 def test_axes_of_the_patient() -> None:
     affine = np.array([[0, 0.2, -2, 0], [1.5, 0, 0, 0], [0.1, 1, 0, 0], [0, 0, 0, 1.0]])
     assert axes_of_patient(affine) == (2, 0, 1)
+
+
+def test_what_a_bundle_was_not_made_for_is_a_warning_with_its_remedy() -> None:
+    spec = make_spec(age_weeks=(30.0, 53.0), contrasts=("T2w",))
+    assert look_at_range(spec, "sub-01_T2w", 40.0) == look_at_range(spec, "head", None) == []
+    age, contrast = look_at_range(spec, "sub-01_T1w", 54.0)
+    assert [age.code, contrast.code] == ["age-range", "contrast-range"]
+    assert not (age.blocking or contrast.blocking)
+    assert str(contrast).endswith("made for T2w. Choose an image of such a contrast, or another model.")

@@ -24,6 +24,8 @@ from hypothesis.strategies import (
     data,
     integers,
     just,
+    lists,
+    none,
     one_of,
     sampled_from,
     tuples,
@@ -32,14 +34,16 @@ from module_samples.leaks import kill_workers, scene_observers, wait_for_no_left
 from module_samples.volumes import add_volume, scene_contents
 from neosegdino.errors import Cancelled
 from NeoSegDINOLib.results import report_of
+from NeoSegDINOLib.segmentation import result_of
 from rig.session import Session
 
 VOLUME, SEGMENTATION, TRANSFORM = "vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode", "vtkMRMLTransformNode"
 TURN, BEND = "vtkMRMLLinearTransformNode", "vtkMRMLGridTransformNode"
 OPTIONS = ("bundleComboBox", "windowsComboBox", "deviceComboBox")
 ENDING = ("babble", "babble", "slow", "crash", "vanish", "error", "nothing", "wrong_grid")
-"""What the stand-in for the worker does and ends by itself."""
-ENDLESS = ("hang", "hang", "chatter")
+"""What the stand-in for the worker does with a volume of that name, and ends by itself."""
+ENDLESS = ("hang", "chatter")
+HOW = sampled_from([*ENDING, *ENDLESS])
 OF_A_RESULT = {SEGMENTATION, "vtkMRMLSegmentationDisplayNode"}
 LONGEST_END_S = 60.0
 
@@ -54,14 +58,30 @@ class World:
     module_file : Path
     jobs : Path
         Folder in which jobs make theirs.
-    worker : callable
-        Says what the stand-in for the worker does from now on.
     """
 
     session: Session
     module_file: Path
     jobs: Path
-    worker: Callable[[str], Path]
+
+
+@dataclass(eq=False)
+class Turn:
+    """A volume that is at work or waits, and the segmentation node that it is to fill.
+
+    Attributes
+    ----------
+    stops : bool
+        Whether its run ends without a click, or has been ended.
+    """
+
+    volume: Any
+    target: Any = None
+    stops: bool = False
+    run: Any = None
+
+    def __post_init__(self) -> None:
+        self.stops = self.volume.GetName().split()[0] in ENDING
 
 
 def add_colours(name: str) -> Any:
@@ -76,15 +96,18 @@ def add_colours(name: str) -> Any:
 
 UNSUITABLE: dict[str, Callable[[str], Any]] = {
     "slice": lambda name: add_volume(name, shape=(1, 40, 50)),
+    "localizer": lambda name: add_volume(name, shape=(5, 40, 50)),
     "no image": lambda name: slicer.mrmlScene.AddNewNodeByClass(VOLUME, name),
     "colours": add_colours,
 }
-WHICH = integers(0, 9)
-"""Which one of those that there are, counted round."""
+WHICH = integers(-5, 4)
+"""Which one of those that there are, counted round from the oldest or, below zero, from the newest."""
 IN_THE_SCENE = (
-    ("add_volume", sampled_from(["head", "head", *UNSUITABLE])),
+    ("add_head", HOW),
+    ("add_unsuitable", sampled_from(list(UNSUITABLE))),
     ("add_segmentation",),
     ("remove", sampled_from([VOLUME, SEGMENTATION, TRANSFORM]), WHICH),
+    ("remove_queued", WHICH),
     ("change_volume", sampled_from([None, TURN, BEND, "no image"]), WHICH),
     ("close_scene",),
 )
@@ -92,8 +115,13 @@ IN_THE_PANEL = (
     ("choose_node", sampled_from([VOLUME, SEGMENTATION]), WHICH),
     ("choose_option", sampled_from(OPTIONS), WHICH),
     ("change_tab",),
-    *3 * (("click_segment", sampled_from([*ENDING, *ENDLESS]), booleans(), booleans()),),
-    ("click_cancel",),
+    *3 * (("click_segment", one_of(none(), HOW), sampled_from(["Yes", "No", "Cancel"])),),
+    *3 * (("queue_volumes", lists(HOW, min_size=2, max_size=4), booleans()),),
+    ("click_segment_all",),
+    ("click_row", WHICH),
+    *2 * (("remove_waiting", WHICH),),
+    ("empty_queue",),
+    *2 * (("click_cancel",),),
     ("copy_log",),
     ("exit",),
     ("reload",),
@@ -126,9 +154,8 @@ class AnyOrder(RuleBasedStateMachine):
         super().__init__()
         self.world = world
         self.heads: set[str] = set()
-        self.run: Any = None
-        self.ends = True
-        self.at_work: Any = None
+        self.made = 0
+        self.turns: list[Turn] = []
         self.entered = False
         self.seen: list[weakref.ref[Any]] = []
         world.session.clear()
@@ -146,6 +173,10 @@ class AnyOrder(RuleBasedStateMachine):
     def ui(self) -> Any:
         return self.widget.ui
 
+    @property
+    def run(self) -> Any:
+        return self.widget.segmentTab.run
+
     @rule(data=data())
     def step(self, data: DataObject) -> None:
         name, *arguments = data.draw(WITH_PANEL if self.entered else WITHOUT_PANEL, label="step")
@@ -153,24 +184,33 @@ class AnyOrder(RuleBasedStateMachine):
 
     # Done to the scene
 
-    def add_volume(self, kind: str) -> None:
-        if kind == "head":
-            self.add_head()
-        else:
-            UNSUITABLE[kind](kind)
-
-    def add_head(self) -> Any:
-        """Add a volume that can be segmented."""
-        volume = add_volume("head")
+    def add_head(self, how: str) -> Any:
+        """Add a volume that can be segmented, and with which the worker does what its name says."""
+        self.made += 1
+        volume = add_volume(f"{how} {self.made}")
         self.heads.add(volume.GetID())
         return volume
+
+    def add_unsuitable(self, kind: str) -> None:
+        UNSUITABLE[kind](kind)
 
     def add_segmentation(self) -> None:
         slicer.mrmlScene.AddNewNodeByClass(SEGMENTATION, "mine")
 
     def remove(self, kind: str, which: int) -> None:
         if nodes := nodes_of(kind):
-            slicer.mrmlScene.RemoveNode(nodes[which % len(nodes)])
+            self.take_out(nodes[which % len(nodes)])
+
+    def remove_queued(self, which: int) -> None:
+        """Remove a volume that is at work or waits."""
+        if self.turns:
+            self.take_out(self.turns[which % len(self.turns)].volume)
+
+    def take_out(self, node: Any) -> None:
+        for turn in self.turns[:1]:
+            turn.stops |= turn.volume is node
+        self.turns[1:] = [turn for turn in self.turns[1:] if turn.volume is not node]
+        slicer.mrmlScene.RemoveNode(node)
 
     def change_volume(self, to: str | None, which: int) -> None:
         volumes = nodes_of(VOLUME)
@@ -183,6 +223,7 @@ class AnyOrder(RuleBasedStateMachine):
             volume.SetAndObserveTransformNodeID(transform)
 
     def close_scene(self) -> None:
+        self.turns.clear()
         slicer.mrmlScene.Clear(0)
         self.heads.clear()
 
@@ -201,30 +242,68 @@ class AnyOrder(RuleBasedStateMachine):
     def change_tab(self) -> None:
         self.ui.tabWidget.currentIndex = 1 - self.ui.tabWidget.currentIndex
 
-    def click_segment(self, how: str, next_volume: bool, agrees: bool) -> None:
-        if self.run is not None:  # the queue has tests of its own
-            return
-        if next_volume:
-            self.ui.inputSelector.setCurrentNode(self.add_head())
-        possible = self.ui.segmentButton.enabled
-        asked = possible and report_of(self.widget._parameterNode.segmentation) is not None
+    def click_segment(self, next_volume: str | None, answer: str) -> None:
+        if next_volume is not None:
+            self.ui.inputSelector.setCurrentNode(self.add_head(next_volume))
+        parameters, possible = self.widget._parameterNode, self.ui.segmentButton.enabled
+        volume, target = parameters.inputVolume, parameters.segmentation
+        if target is not None and any(turn.target is target for turn in self.turns):
+            target = None
+        asked = possible and report_of(target) is not None
         if asked:
-            self.world.session.dialogs.answer("Yes" if agrees else "Cancel")
-        if possible:
-            self.world.worker(how)
+            self.world.session.dialogs.answer(answer)
         self.ui.segmentButton.click()
-        if possible and (agrees or not asked):
-            self.run, self.ends = self.widget.segmentTab.run, how in ENDING
-            self.at_work = self.widget._parameterNode.inputVolume
-            assert self.run is not None
-            self.seen.append(weakref.ref(self.run))
         assert self.world.session.dialogs.unused == 0
+        if possible and not (asked and answer == "Cancel"):
+            self.turns.append(Turn(volume, None if asked and answer == "No" else target))
+
+    def queue_volumes(self, hows: list[str], at_once: bool) -> None:
+        """Load several volumes, then add each or all together."""
+        if at_once:
+            for how in hows:
+                self.add_head(how)
+            self.click_segment_all()
+        else:
+            for how in hows:
+                self.click_segment(how, "No")
+
+    def click_segment_all(self) -> None:
+        if self.ui.segmentAllButton.isHidden():
+            return
+        at_work = [turn.volume for turn in self.turns]
+        left = [volume for volume in nodes_of(VOLUME) if volume not in at_work and result_of(volume) is None]
+        suitable = [volume for volume in left if self.suits(volume)]
+        self.ui.segmentAllButton.click()
+        self.turns += [Turn(volume) for volume in suitable]
+        assert self.ui.messageLabel.text.startswith("Left out: ") or suitable == left
+
+    def click_row(self, which: int) -> None:
+        """Choose a volume of the queue, at work, waiting or ended."""
+        if rows := self.ui.queueTable.rowCount:
+            self.ui.queueTable.cellClicked.emit(which % rows, 0)
+
+    def remove_waiting(self, which: int) -> None:
+        """Take one volume out of the queue, by its row's button."""
+        table = self.ui.queueTable
+        buttons = [table.cellWidget(row, 2) for row in range(table.rowCount) if table.cellWidget(row, 2) is not None]
+        if buttons:
+            self.turns.pop(1 + which % len(buttons))
+            buttons[which % len(buttons)].click()
+
+    def empty_queue(self) -> None:
+        if not self.ui.emptyQueueButton.isHidden():
+            self.ui.emptyQueueButton.click()
+            del self.turns[1:]
 
     def click_cancel(self) -> None:
-        before = scene_contents()
+        before, run = scene_contents(), self.run
+        for turn in self.turns[:1]:
+            turn.stops = True
         self.ui.cancelButton.click()
         assert scene_contents() == before
-        assert self.run is None or isinstance(self.run.error, Cancelled)
+        if run is not None:
+            assert isinstance(run.error, Cancelled)
+            assert self.run is not run
 
     def copy_log(self) -> None:
         if not self.ui.messageFrame.isHidden() and not self.ui.copyLogButton.isHidden():
@@ -235,17 +314,26 @@ class AnyOrder(RuleBasedStateMachine):
 
     def worker_dies(self) -> None:
         """Alone: a child of it lives on."""
-        if self.run is not None:
-            self.let_events_come(lambda: kill_workers(self.world.jobs) > 0 or not self.run.running)
-            self.ends = True
+        run = self.run
+
+        def has_died() -> bool:
+            if kill_workers(self.world.jobs) == 0:
+                return self.run is not run
+            self.follow_queue()
+            self.turns[0].stops = True
+            return True
+
+        if run is not None:
+            self.let_events_come(has_died)
 
     def time_passes(self, times: int) -> None:
         rounds = iter(range(times))
         self.let_events_come(lambda: next(rounds, None) is None)
 
     def run_ends(self) -> None:
-        if self.ends:
-            self.let_events_come(lambda: self.run is None or not self.run.running)
+        if self.turns and self.turns[0].stops:
+            run = self.run
+            self.let_events_come(lambda: self.run is not run)
 
     # Done to the module
 
@@ -259,6 +347,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.entered = False
 
     def reload(self) -> None:
+        self.turns.clear()
         slicer.util.reloadScriptedModule("NeoSegDINO")
         self.watch_panel()
         gc.collect()
@@ -269,27 +358,50 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def all_is_well(self) -> None:
         assert self.world.session.problems.take() == []
-        if self.run is not None and not self.run.running:
-            self.require_nothing_left()
-            self.run = None
-        assert self.widget.segmentTab.run is self.run
+        self.follow_queue()
         if self.run is None:
+            self.require_nothing_left()
             # The open panel follows the nodes that are removed; one that was left does not.
             assert scene_observers(slicer.mrmlScene) == self.observers_idle - (0 if self.entered else 1)
         if self.entered:
             self.require_panel_fits()
 
+    def follow_queue(self) -> None:
+        """Turns come one after another: those before the one at work are over, for a reason that is known."""
+        at_work = self.widget.segmentTab.queue.running
+        while self.turns and (at_work is None or self.turns[0].volume is not at_work.volume):
+            turn = self.turns.pop(0)
+            assert turn.stops or not self.suits(turn.volume), f"{turn.volume.GetName()} has ended"
+            assert turn.run is None or turn.run.join(10)
+        assert bool(self.turns) is (at_work is not None)
+        if self.turns and self.turns[0].run is None:
+            self.turns[0].run = at_work.run
+            self.seen.append(weakref.ref(at_work.run))
+
     def require_panel_fits(self) -> None:
-        ui, parameters, running = self.ui, self.widget._parameterNode, self.run is not None
+        ui, parameters = self.ui, self.widget._parameterNode
         volume, segmentation = parameters.inputVolume, parameters.segmentation
         assert ui.inputSelector.currentNode() is volume
         assert ui.outputSelector.currentNode() is segmentation
-        assert ui.progressWidget.isHidden() is not running
-        assert ui.segmentButton.enabled is (self.suits(volume) and not (running and volume is self.at_work))
+        possible = self.suits(volume) and all(turn.volume is not volume for turn in self.turns)
+        assert ui.segmentButton.enabled is possible
+        assert ui.segmentButton.text == ("Add to Queue" if possible and self.turns else "Segment Hippocampus")
         assert ui.segmentButton.toolTip
         has_result = report_of(segmentation) is not None
         assert ui.resultWidget.isHidden() is not has_result
         assert ui.resultTable.rowCount == (3 if has_result else 0)
+        self.require_queue_fits()
+
+    def require_queue_fits(self) -> None:
+        ui, table = self.ui, self.ui.queueTable
+        rows = [(table.item(row, 0).text(), table.item(row, 1).text()) for row in range(table.rowCount)]
+        assert [name for name, _state in rows][len(rows) - len(self.turns) :] == [
+            turn.volume.GetName() for turn in self.turns
+        ]
+        assert [name for name, state in rows if state == "waits"] == [t.volume.GetName() for t in self.turns[1:]]
+        assert ui.queueWidget.isHidden() is (len(rows) <= 1)
+        assert ui.emptyQueueButton.isHidden() is (len(self.turns) <= 2)
+        assert ui.progressWidget.isHidden() is not bool(self.turns)
 
     def suits(self, volume: Any) -> bool:
         """Whether a volume can be segmented."""
@@ -299,26 +411,31 @@ class AnyOrder(RuleBasedStateMachine):
         return parent is None or parent.GetClassName() == TURN
 
     def require_nothing_left(self) -> None:
-        """Nothing of the run that has ended is left outside the scene."""
-        assert self.run.join(10)
+        """Nothing of the runs that have ended is left outside the scene."""
         wait_for_no_leftovers(self.world.jobs)
 
     def let_events_come(self, enough: Callable[[], bool]) -> None:
-        """Run the event loop; only a result may change the scene."""
-        before, run = scene_contents(), self.run
+        """Run the event loop; only results may change the scene."""
+        before, known = scene_contents(), self.succeeded()
         deadline = time.monotonic() + LONGEST_END_S
         while not enough():
             assert time.monotonic() < deadline, "the run does not end"
             self.world.session.process_events()
             time.sleep(0.005)
-        after = scene_contents()
-        if run is None or run.running or run.error is not None:
+        after, new = scene_contents(), [run for run in self.succeeded() if run not in known]
+        if not new:
             assert after == before
             return
         assert before.keys() <= after.keys()
-        new = [slicer.mrmlScene.GetNodeByID(name) for name in after.keys() - before.keys()]
-        assert {node.GetClassName() for node in new} <= OF_A_RESULT
-        assert report_of(run.node) is not None
+        nodes = [slicer.mrmlScene.GetNodeByID(name) for name in after.keys() - before.keys()]
+        assert {node.GetClassName() for node in nodes} <= OF_A_RESULT
+        assert sum(node.GetClassName() == SEGMENTATION for node in nodes) <= len(new)
+        assert all(report_of(run.node) is not None for run in new)
+
+    def succeeded(self) -> list[Any]:
+        """Runs of the queue that have brought a result."""
+        runs = [entry.run for entry in self.widget.segmentTab.queue.entries if entry.run is not None]
+        return [run for run in runs if not run.running and run.error is None]
 
     def watch_panel(self) -> None:
         """See later that the panel is gone."""
@@ -332,7 +449,8 @@ class AnyOrder(RuleBasedStateMachine):
             return
         assert self.world.session.problems.take() == []
         wait_for_no_leftovers(self.world.jobs)
-        self.module = self.run = None
+        self.module = None
+        self.turns.clear()
         gc.collect()
         assert scene_observers(slicer.mrmlScene) == self.observers_without
         assert [thing for thing in (reference() for reference in self.seen) if thing is not None] == []

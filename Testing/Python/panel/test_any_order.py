@@ -13,7 +13,8 @@ STEPS_OF_ONE_USER = 40
 
 
 def test_any_steps_in_any_order_leave_a_panel_that_works(slicer_scene, module_file, jobs, fake_worker):
-    world = World(slicer_scene, module_file, jobs, fake_worker)
+    fake_worker("as_named")
+    world = World(slicer_scene, module_file, jobs)
     users = settings(
         max_examples=STEPS // STEPS_OF_ONE_USER,
         stateful_step_count=STEPS_OF_ONE_USER,

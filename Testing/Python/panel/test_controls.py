@@ -13,6 +13,10 @@ FORM = Path(__file__).resolve().parents[3] / "NeoSegDINO" / "Resources" / "UI" /
 ROOT = ET.parse(FORM).getroot()
 NAMES = [str(widget.get("name")) for widget in ROOT.iter("widget")]
 STOPS = [str(stop.text) for stop in ROOT.iter("tabstop")]
+NARROW = 300
+"""Pixels of the narrowest dock that the panel has to fit into."""
+ALONE = ("resumeButton", "cancelInstallButton")
+"""Controls that are never seen together with the others of their row."""
 SAME_ROW = 12
 """Pixels; controls of one row are not exactly at one height."""
 
@@ -105,3 +109,27 @@ def place(widget, page):
 def test_the_keyboard_leaves_every_table(panel):
     tables = [w for w in controls(panel) if isinstance(w, QtWidgets.QTableView)]
     assert [name_of(w) for w in tables if QtWidgets.QTableView.tabKeyNavigation(w)] == []
+
+
+def test_every_tab_fits_into_a_narrow_dock_with_all_that_can_be_seen(panel, slicer_scene):
+    for name in ALONE:
+        QtWidgets.QWidget.setVisible(QtCore.QObject.findChild(panel, QtWidgets.QWidget, name), False)
+    settle(slicer_scene)
+    tabs = QtCore.QObject.findChild(panel, QtWidgets.QTabWidget, "tabWidget")
+    pages = [QtWidgets.QTabWidget.widget(tabs, index) for index in range(QtWidgets.QTabWidget.count(tabs))]
+    assert all(QtWidgets.QWidget.minimumSizeHint(page).width() > 100 for page in pages)
+    assert QtWidgets.QWidget.minimumSizeHint(panel).width() <= NARROW
+    panel.resize(NARROW, 1400)
+    settle(slicer_scene)
+    cut_off = [
+        name_of(control)
+        for control in controls(panel)
+        if QtWidgets.QWidget.isVisible(control) and place(control, panel)[0] + control.width > NARROW
+    ]
+    assert cut_off == []
+
+
+def settle(session):
+    """Let layouts ask for their sizes, which goes up by one level at a time."""
+    for _ in range(10):
+        session.process_events()

@@ -15,11 +15,6 @@ FOUND = {
 }
 
 
-@pytest.fixture
-def ui(models, jobs, module_widget):
-    return module_widget.ui
-
-
 def test_nothing_is_asked_before_somebody_looks(ui, module_widget):
     assert ui.deviceLineLabel.text == ""
     ui.deviceComboBox.currentIndex = 1

@@ -15,11 +15,6 @@ VOLUME = "vtkMRMLScalarVolumeNode"
 
 
 @pytest.fixture
-def ui(models, jobs, module_widget):
-    return module_widget.ui
-
-
-@pytest.fixture
 def run(fake_worker, ui, module_widget, slicer_scene):
     """Click and wait for the end; returns the result."""
 

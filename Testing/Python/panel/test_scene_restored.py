@@ -10,16 +10,6 @@ from module_samples.volumes import add_volume
 
 
 @pytest.fixture
-def ui(models, jobs, module_widget):
-    return module_widget.ui
-
-
-@pytest.fixture
-def tab(ui, module_widget):
-    return module_widget.segmentTab
-
-
-@pytest.fixture
 def saved(ui, tab, fake_worker, slicer_scene, tmp_path) -> str:
     """A saved scene: two volumes under a transform with their results, the second one chosen; then an empty scene."""
     fake_worker("slow")

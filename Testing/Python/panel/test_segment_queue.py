@@ -6,22 +6,7 @@ import pytest
 import slicer
 from module_samples.fixtures import nothing_left
 from module_samples.volumes import add_volume
-
-
-@pytest.fixture
-def ui(models, jobs, module_widget):
-    return module_widget.ui
-
-
-@pytest.fixture
-def tab(ui, module_widget):
-    return module_widget.segmentTab
-
-
-@pytest.fixture
-def finish(slicer_scene, tab):
-    """Wait until nothing is at work."""
-    return lambda: slicer_scene.wait_for(lambda: tab.run is None)
+from NeoSegDINOLib.results import report_of
 
 
 @pytest.fixture
@@ -45,8 +30,12 @@ def choose(ui, volume) -> None:
     ui.inputSelector.setCurrentNode(volume)
 
 
+def segmentations() -> list:
+    return slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+
+
 def results() -> list[str]:
-    return sorted(node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"))
+    return sorted(node.GetName() for node in segmentations())
 
 
 def test_one_volume_needs_no_queue(ui, hanging):
@@ -97,6 +86,43 @@ def test_all_volumes_that_have_no_result_with_one_click(ui, fake_worker, finish,
     assert ui.outputSelector.currentNode().GetName() == "b hippocampus"
 
 
+def test_volumes_that_are_refused_are_left_out_and_named(ui, tab, fake_worker, finish, slicer_scene):
+    fake_worker("slow")
+    for name in ("a", "b"):
+        add_volume(name)
+    add_volume("Localizer", shape=(5, 40, 50))
+    slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "nothing")
+    ui.segmentAllButton.click()
+    assert [name for name, _state in states(ui)] == ["a", "b"]
+    told = "Left out: 'Localizer' has only 5 slices from bottom to top. 'nothing' holds no image."
+    assert ui.messageLabel.text == told
+    assert not ui.messageFrame.isHidden()
+    finish()
+    assert ui.messageLabel.text == told
+    assert results() == ["a hippocampus", "b hippocampus"]
+    assert slicer_scene.dialogs.shown == []
+
+
+def test_one_that_is_left_beside_refused_ones_needs_no_queue(ui, models):
+    choose(ui, add_volume("a"))
+    for name in ("Localizer", "Survey"):
+        add_volume(name, shape=(5, 40, 50))
+    assert ui.segmentAllButton.isHidden()
+
+
+def test_an_age_counts_for_the_chosen_volume_alone(ui, tab, fake_worker, finish):
+    fake_worker("slow")
+    choose(ui, add_volume("a"))
+    add_volume("b")
+    ui.ageSpinBox.value = 38.0
+    ui.segmentAllButton.click()
+    assert [entry.options["ageWeeks"] for entry in tab.queue.entries] == [38.0, None]
+    finish()
+    told = [report_of(node)["age"] for node in segmentations()]
+    assert told[0]["weeks"] == 38.0
+    assert told[1] is None
+
+
 def test_what_the_panel_itself_has_put_into_the_scene_is_no_input(ui, tab, fake_worker, finish):
     fake_worker("result")
     add_volume("T2w")
@@ -114,17 +140,17 @@ def test_what_the_panel_itself_has_put_into_the_scene_is_no_input(ui, tab, fake_
 
 
 def test_a_failed_one_is_named_and_its_row_tells_it_again(ui, fake_worker, finish, slicer_scene):
-    fake_worker("by_name")
-    bad, good = add_volume("bad"), add_volume("good")
+    fake_worker("as_named")
+    bad, good = add_volume("crash"), add_volume("slow")
     ui.segmentAllButton.click()
     slicer_scene.wait_for(lambda: states(ui)[0][1] == "failed")
-    assert ui.messageLabel.text.startswith("bad: The worker process died with exit code 1")
+    assert ui.messageLabel.text.startswith("crash: The worker process died with exit code 1")
     finish()
-    assert states(ui) == [("bad", "failed"), ("good", "done")]
+    assert states(ui) == [("crash", "failed"), ("slow", "done")]
     assert "bad day" in ui.queueTable.item(0, 0).toolTip()
     ui.queueTable.cellClicked.emit(1, 0)
     assert ui.inputSelector.currentNode() is good
-    assert ui.outputSelector.currentNode().GetName() == "good hippocampus"
+    assert ui.outputSelector.currentNode().GetName() == "slow hippocampus"
     ui.queueTable.cellClicked.emit(0, 0)
     assert ui.inputSelector.currentNode() is bad
     assert ui.outputSelector.currentNode() is None

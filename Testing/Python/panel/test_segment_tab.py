@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -9,22 +10,6 @@ import slicer
 from module_samples.fixtures import nothing_left
 from module_samples.volumes import add_volume, scene_contents
 from NeoSegDINOLib.choices import Device, Windows
-
-
-@pytest.fixture
-def ui(models, jobs, module_widget):
-    return module_widget.ui
-
-
-@pytest.fixture
-def tab(ui, module_widget):
-    return module_widget.segmentTab
-
-
-@pytest.fixture
-def finish(slicer_scene, tab):
-    """Wait until the run in progress has ended."""
-    return lambda: slicer_scene.wait_for(lambda: tab.run is None)
 
 
 @pytest.fixture
@@ -106,6 +91,25 @@ class TestInput:
         assert ui.segmentButton.toolTip in ui.inputNoteLabel.text
         ui.windowsComboBox.currentIndex = 1
         assert ui.segmentButton.enabled
+
+    def test_an_age_or_a_contrast_that_the_chosen_model_was_not_made_for(self, ui, models, module_widget):
+        description = json.loads((models / "other" / "bundle.json").read_text())
+        (models / "other" / "bundle.json").write_text(json.dumps(description | {"age_weeks": [30, 53]}))
+        module_widget.onModelsChanged()
+        volume = add_volume("sub-01_T1w")
+        volume.SetSpacing(1.6, 1.6, 1.9)
+        assert ui.inputNoteLabel.text == (
+            "\u26a0 By its name the image is T1w; the model was made for T2. "
+            "Choose an image of such a contrast, or another model."
+        )
+        volume.SetName("sub-01_T2w")
+        ui.ageSpinBox.value = 60.0
+        assert ui.inputNoteLabel.isHidden()
+        ui.bundleComboBox.currentIndex = 1
+        assert ui.inputNoteLabel.text.startswith("\u26a0 The age of 60 weeks lies outside 30 to 53 weeks")
+        assert ui.segmentButton.enabled
+        ui.ageSpinBox.value = 53.0
+        assert ui.inputNoteLabel.isHidden()
 
     def test_a_transform_that_bends_is_refused_and_one_that_turns_is_not(self, ui):
         volume = add_volume()

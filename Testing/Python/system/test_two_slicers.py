@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from module_samples.bundle import write_description
+from neosegdino.bundle import load_bundle
 
 TESTING = Path(__file__).resolve().parents[2]
 SCRIPT = TESTING / "module_samples" / "second_slicer.py"
+INSTALLING = TESTING / "module_samples" / "installing_slicer.py"
+TURNS = 10
 
 
 @pytest.fixture
@@ -80,3 +85,49 @@ def test_what_a_killed_slicer_left_is_removed_by_the_next(
     assert [line(after), line(after)] == ["begun", "ended well"]
     assert after.wait(60) == 0
     assert list(temporary.glob("neosegdino-job-*")) == []
+
+
+def model_file(folder: Path, name: str, title: str) -> str:
+    """A model as it is handed on; its file is called as its title."""
+    described = write_description(
+        folder / title / "described", name, title, {"encoder.safetensors": os.urandom(2_000_000)}
+    )
+    return shutil.make_archive(str(folder / title), "zip", described)
+
+
+@pytest.mark.slow
+def test_two_that_install_models_and_choose_the_default_at_once_end_with_whole_ones(tmp_path: Path) -> None:
+    models, files, settings = (tmp_path / name for name in ("models", "files", "settings"))
+    for folder in (models, files, settings):
+        folder.mkdir()
+    environment = os.environ | {"PYTHONPATH": str(TESTING), "NEOSEGDINO_MODELS": str(models)}
+    running = []
+    for name in ("one", "two"):
+        shared, own = model_file(files, "shared", f"Shared of {name}"), model_file(files, name, f"Own of {name}")
+        command = [sys.executable, str(INSTALLING), str(settings), shared, own, str(TURNS)]
+        pipe = subprocess.PIPE
+        running.append(subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True))
+    try:
+        assert [line(process) for process in running] == ["open", "open"]
+        for process in running:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        told = [process.communicate(timeout=120) for process in running]
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+    assert [(process.returncode, out) for process, (out, _error) in zip(running, told, strict=True)] == [
+        (0, "ended\n"),
+        (0, "ended\n"),
+    ], told
+    assert {path.name for path in models.iterdir()} == {".lock", "one", "two", "shared"}
+    titles = {name: load_bundle(models / name).spec.title for name in ("one", "two", "shared")}
+    assert titles.pop("shared") in ("Shared of one", "Shared of two")
+    assert titles == {"one": "Own of one", "two": "Own of two"}
+    (kept,) = settings.rglob("*.ini")
+    lines = kept.read_text(encoding="utf-8").splitlines()
+    assert len({"DefaultModel=one", "DefaultModel=two"} & set(lines)) == 1
+    for name in ("one", "two"):
+        assert {f"Own%20of%20{name}-{turn}={turn}" for turn in range(TURNS)} <= set(lines)
