@@ -18,7 +18,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 import torch
-from accuracy import adult_at_newborn_size, dice
 from neosegdino.bundle_store import find_bundle
 from neosegdino.loading import Models, load_models
 from neosegdino.segment import segment
@@ -95,6 +94,7 @@ class InPlaceOfArm(nn.Module):
 
 def adult_dice(network: nn.Module, path: Path, device: str) -> tuple[float, float]:
     """Dice on the real adult T1 at newborn size, by the whole road of the shipped bundle but for its arm."""
+    from accuracy import adult_at_newborn_size, dice
 
     def models(bundle: object, place: torch.device) -> Models:
         return Models(InPlaceOfArm(network), load_models(bundle, place).locator)  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import cast
 
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ class DecodingArm(nn.Module):
         self.depth = DepthEmbedding(spec.depth_embedding, shape.channels, shape.window[axis], axis)
         self.head = create_head(spec.name, shape, **spec.options)
 
-    def forward(self, tokens: Sequence[Tensor], image: Tensor) -> Tensor:
+    def forward(self, tokens: Iterable[Tensor], image: Tensor) -> Tensor:
         """Scores ``(N, classes, x, y, z)`` from tokens without depth and the window's image ``(N, 1, x, y, z)``."""
         scores: Tensor = self.head((self.depth(t) for t in tokens), image)
         return scores
@@ -67,7 +67,7 @@ class DecodingArms(nn.Module):
             return 1
         return cast(DecodingArm, self.arms[0]).head.together
 
-    def forward(self, position: int, tokens: Sequence[Tensor], image: Tensor) -> Tensor:
+    def forward(self, position: int, tokens: Iterable[Tensor], image: Tensor) -> Tensor:
         """Scores of windows at a position of the cut; a shared arm takes windows of any positions at once."""
         scores: Tensor = self.arms[0 if self.shared else position](tokens, image)
         return scores

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from neosegdino.errors import TrainingError
 from neosegdino.training import random_state
 from neosegdino.training.checkpoint import read_checkpoint, write_checkpoint
 
@@ -98,6 +99,11 @@ def optimise(
     -------
     bool
         Whether all steps are done.
+
+    Raises
+    ------
+    TrainingError
+        The checkpoint is damaged, or of another training.
     """
     parameters = [p for p in module.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=schedule.rate, weight_decay=schedule.weight_decay)
@@ -161,7 +167,13 @@ def _resume(
     state = read_checkpoint(checkpoint, device)
     if state is None:
         return 0, 0.0
-    module.load_state_dict(state["module"])
-    optimiser.load_state_dict(state["optimiser"])
-    random_state.restore(state["random"], device, generators)
-    return int(state["step"]), float(state["seconds"])
+    try:
+        done = int(state["step"]), float(state["seconds"])
+        module.load_state_dict(state["module"])
+        optimiser.load_state_dict(state["optimiser"])
+        random_state.restore(state["random"], device, generators)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise TrainingError(
+            f"The checkpoint {checkpoint} is not one of this training: {error}.", "Train in another folder."
+        ) from error
+    return done

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -39,7 +39,8 @@ def whole_scores(arms: DecodingArms, sample: Sample, ranks: Ranks = ALONE) -> Te
     return reassemble(windows, sample.cut, sample.target.shape, windows.new_tensor(OUTSIDE))
 
 
-def _tokens(sample: Sample, positions: Sequence[int]) -> list[Tensor]:
+def _tokens(sample: Sample, positions: Sequence[int]) -> Iterable[Tensor]:
+    """Tokens of every block; several windows' are joined as they are asked for, so that one block's copies are held."""
     if len(positions) == 1:
         return sample.tokens(positions[0])
-    return [torch.cat(parts) for parts in zip(*map(sample.tokens, positions), strict=True)]
+    return (torch.cat(parts) for parts in zip(*map(sample.tokens, positions), strict=True))

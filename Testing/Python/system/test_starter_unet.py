@@ -47,8 +47,10 @@ def test_trained_and_measured_in_little(tmp_path: Path, monkeypatch: pytest.Monk
         monkeypatch.setattr(starter, name, value)
     monkeypatch.setattr(starter_unet, "CHANNELS", (4, 8))
     fake_maps(tmp_path).save(tmp_path / "maps.npz")
-    given = {"maps": tmp_path / "maps.npz", "out": tmp_path / "unet", "device": "cpu", "seed": 1, "steps": 2}
-    arguments = argparse.Namespace(**given, limit_s=1e9, count=2, json=tmp_path / "figures.json")
+    given = {"maps": tmp_path / "maps.npz", "out": tmp_path / "unet", "device": "cpu", "seed": 1, "seconds": 0.5}
+    arguments = argparse.Namespace(
+        **given, limit_s=1e9, compiled=False, count=2, adult=None, json=tmp_path / "figures.json"
+    )
     starter_unet.train(arguments)
     starter_unet.measure(arguments)
     figures = json.loads(arguments.json.read_text())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from neosegdino.errors import TrainingError
 from neosegdino.training import optimise as module
 from neosegdino.training.optimise import SETTLING, Schedule, TimedSchedule, optimise
 from torch import Tensor, nn
@@ -124,6 +125,13 @@ def test_a_finished_run_does_nothing_more(tmp_path: Path) -> None:
     assert optimise(line, loss, schedule, tmp_path / "c.checkpoint", print)
     assert calls == []
     assert all(torch.equal(before[name], value) for name, value in line.state_dict().items())
+
+
+def test_a_checkpoint_of_another_training_is_named(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "c.checkpoint"
+    torch.save({"step": 3}, checkpoint)
+    with pytest.raises(TrainingError, match=r"c\.checkpoint is not one of this training: 'seconds'"):
+        optimise(Line(), Line().loss, Schedule(5, 0.05), checkpoint, print)
 
 
 def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
