@@ -60,9 +60,9 @@ class Row:
 
 _ARM_EACH = {"arms": "per-window"}
 ROWS = {
-    BASELINE: Row("the starter: pyramid head, sinusoidal depth, coronal, 4 times upsampled, one window"),
+    BASELINE: Row("the starter: stem head, sinusoidal depth, coronal, 4 times upsampled, one window"),
     "no-encoder": Row("no encoder: tokens are zero, image stem alone", tokens=False),
-    "head-stem": Row("stem head: image stem at full resolution", decoder={"name": "stem", "options": {}}),
+    "head-pyramid": Row("pyramid head: hardly anything at full resolution", decoder={"name": "pyramid", "options": {}}),
     "head-dpt": Row("dpt head, no image stem", decoder={"name": "dpt", "options": {}}),
     "head-linear": Row("linear head, no image stem", decoder={"name": "linear", "options": {}}),
     "depth-learned": Row("learned depth embedding", decoder={"depth_embedding": "learned"}),

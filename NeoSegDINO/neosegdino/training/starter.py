@@ -41,7 +41,7 @@ ENCODER = EncoderSpec(
 )
 WINDOWS = WindowSpec(size=(96, 64, 56))
 SPACING_MM = 0.8
-DECODER = DecoderSpec(name="pyramid", file="decoder.safetensors")
+DECODER = DecoderSpec(name="stem", file="decoder.safetensors", options={"channels": [24, 48, 112]})
 LOCATOR = LocatorSpec(
     spacing_mm=(2.4, 2.4, 2.4),
     size=(56, 64, 56),

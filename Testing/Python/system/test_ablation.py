@@ -21,7 +21,7 @@ from torch import nn
 
 SIZE = (16, 16, 16)
 SINGLE = (
-    *("no-encoder", "head-stem", "head-dpt", "head-linear", "depth-learned", "depth-none"),
+    *("no-encoder", "head-pyramid", "head-dpt", "head-linear", "depth-learned", "depth-none"),
     *("axis-sagittal", "axis-axial", "upsampling-2"),
 )
 SEVERAL = ("windows-2-shared", "windows-2-each", "windows-8-shared", "windows-8-each")
@@ -61,7 +61,7 @@ def ablation(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         "ENCODER": msgspec.structs.replace(starter.ENCODER, blocks=(0, 1), options=SMALL),
         "WINDOWS": msgspec.structs.replace(starter.WINDOWS, size=SIZE),
         "LOCATOR": msgspec.structs.replace(starter.LOCATOR, size=SIZE),
-        "DECODER": msgspec.structs.replace(starter.DECODER, options={"channels": [4, 8, 8, 8]}),
+        "DECODER": msgspec.structs.replace(starter.DECODER, options={"channels": [4, 8, 8]}),
         "NEAR": near,
         "ANYWHERE": near,
         "HEAD": View(SIZE, 6.0, (2.0, 2.0, 2.0), supersampling=2, turned=0.3),

@@ -19,7 +19,7 @@ SMALL_RECIPE = Path(__file__).with_name("small_recipe.toml")
 
 def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exchange the recipe's settings."""
-    decoder = msgspec.structs.replace(starter.DECODER, options={"channels": [4, 8, 8, 8], "dropout": 0.2})
+    decoder = msgspec.structs.replace(starter.DECODER, options={"channels": [4, 8, 8], "dropout": 0.2})
     changes = {
         "RECIPE": read_recipe(SMALL_RECIPE),
         "ENCODER": msgspec.structs.replace(starter.ENCODER, blocks=(0, 1), options=SMALL),
