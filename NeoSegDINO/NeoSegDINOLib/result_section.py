@@ -19,7 +19,14 @@ from NeoSegDINOLib.measured import current_report
 from NeoSegDINOLib.message_box import MessageBox
 from NeoSegDINOLib.result_files import copy_table, page_writer, write_table
 from NeoSegDINOLib.result_views import show_result, volume_of
-from NeoSegDINOLib.results import SIDE_COLUMN, fill_table, sources_in_words, table_lines, warnings_in_words
+from NeoSegDINOLib.results import (
+    CONFIDENCE_COLUMN,
+    SIDE_COLUMN,
+    fill_table,
+    sources_in_words,
+    table_lines,
+    warnings_in_words,
+)
 from NeoSegDINOLib.segment_editor import open_segment_editor
 from NeoSegDINOLib.timer import Timer
 
@@ -48,7 +55,8 @@ class ResultSection(VTKObservationMixin):
         self._writing: Background[None] | None = None
         header = ui.resultTable.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.Stretch)
-        header.setSectionResizeMode(SIDE_COLUMN, qt.QHeaderView.ResizeToContents)
+        for column in (SIDE_COLUMN, CONFIDENCE_COLUMN):  # the words that a narrow panel would cut off
+            header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
         ui.showButton.connect("clicked(bool)", self.on_show)
         ui.editButton.connect("clicked(bool)", self.on_edit)
         ui.uncertaintyCheckBox.connect("toggled(bool)", self.on_uncertainty)

@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 REPORT_ATTRIBUTE = "NeoSegDINO.Report"
 """Attribute of a segmentation node: the JSON report, saved with the scene."""
 SCHEMA = "neosegdino-report/1"
-SIDE_COLUMN, PUBLISHED_COLUMN = 0, 3
+SIDE_COLUMN, CONFIDENCE_COLUMN, PUBLISHED_COLUMN = 0, 2, 3
 
 
 def report_of(node: Any) -> dict[str, Any] | None:
