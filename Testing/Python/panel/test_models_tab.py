@@ -96,7 +96,8 @@ class TestList:
     def test_the_shipped_one_shows_card_and_figures_and_cannot_be_removed(self, shipped_ui):
         spec = bundle_store.find_bundle(DEFAULT).spec
         first = spec.accuracy[0]
-        assert texts(shipped_ui) == [f"Neonatal starter {spec.version} (default)\nshipped, Apache-2.0, 21.4 MB"]
+        size = f"{sum(entry.bytes for entry in spec.files.values()) / 2**20:.1f} MB"
+        assert texts(shipped_ui) == [f"Neonatal starter {spec.version} (default)\nshipped, Apache-2.0, {size}"]
         card = shipped_ui.cardBrowser.toPlainText()
         assert "Licence: Apache-2.0" in card
         assert "Intended use: Research use only; not a medical device." in card
