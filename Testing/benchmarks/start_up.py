@@ -36,7 +36,10 @@ def once() -> dict[str, object]:
     from rig import module
 
     touched: list[str] = []
-    sys.addaudithook(lambda event, _given: touched.append(event) if event.startswith("socket.") else None)
+    local = "socket.gethostname"  # the computer's own name is no call to the network
+    sys.addaudithook(
+        lambda event, _given: touched.append(event) if event.startswith("socket.") and event != local else None
+    )
     for name in [name for name in sys.modules if name.startswith(UNKNOWN)]:
         del sys.modules[name]
     before = set(sys.modules)
