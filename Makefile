@@ -31,7 +31,7 @@ bundle: $(VENV)/.test ## say how the starter bundle is made again; with MAPS=fol
 	$(BIN)/python -m neosegdino.training.starter_cli make "$(MAPS)" out/starter --licence LICENSE $(if $(DEVICE),--device $(DEVICE))
 else
 bundle:
-	@sed -n '/^## Starter bundle/,$$p' Testing/benchmarks/README.md
+	@sed -n '/^## Starter bundle/,/^## Ablation/{/^## Ablation/!p}' Testing/benchmarks/README.md
 endif
 
 clean: ## remove the environment, results and caches

@@ -43,6 +43,14 @@ def kill_workers(jobs: Path) -> int:
     return len(workers)
 
 
+def gone(pid: int) -> bool:
+    """Whether a process has ended."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def scene_observers(scene: Any) -> int:
     """How many observers a scene has."""
     return str(scene).count("vtkObserver (")

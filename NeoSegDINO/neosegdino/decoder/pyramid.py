@@ -15,8 +15,8 @@ from neosegdino.decoder.layers import ResidualBlock, TokenProjection, normalisat
 class PyramidHead(Head):
     """Convolutions on the image at 1/2, 1/4 and 1/8 resolution and back (as in a U-Net, Ronneberger et al. 2015).
 
-    Hardly anything is computed at the voxels' own resolution, where a window is largest: a step costs about half of
-    what it costs with `StemHead`, which keeps whole blocks there.
+    Hardly anything is computed at the voxels' own resolution, where a window is largest and `StemHead` keeps whole
+    blocks.
 
     Parameters
     ----------

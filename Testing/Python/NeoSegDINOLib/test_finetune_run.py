@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from module_samples.leaks import gone
 from neosegdino.cases.case import Case
 from neosegdino.errors import CaseError, TrainingError
 from neosegdino.training.settings import FinetuneSettings
@@ -43,13 +44,6 @@ def started(fake_finetune, folder, table, slicer_scene):
         return run
 
     return start
-
-
-def gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def test_a_run_to_its_end(started):

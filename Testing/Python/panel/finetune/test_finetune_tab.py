@@ -8,30 +8,16 @@ import re
 import signal
 import time
 
-import psutil
 import pytest
 import slicer
+from module_samples.leaks import gone
+from module_samples.plots import TABLE, nodes
 from neosegdino.training.run_folder import RunFolder
 from NeoSegDINOLib import detached, remembered_run
-
-TABLE = "vtkMRMLTableNode"
-SERIES = "vtkMRMLPlotSeriesNode"
-CHART = "vtkMRMLPlotChartNode"
 
 
 def names(ui) -> list[str]:
     return [ui.caseTable.item(row, 0).text() for row in range(ui.caseTable.rowCount)]
-
-
-def nodes(kind: str) -> list:
-    return slicer.util.getNodesByClass(kind)
-
-
-def gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 class TestRun:

@@ -6,25 +6,11 @@ import os
 import signal
 
 import numpy as np
-import psutil
 import pytest
 import qt
 import slicer
-
-TABLE = "vtkMRMLTableNode"
-SERIES = "vtkMRMLPlotSeriesNode"
-CHART = "vtkMRMLPlotChartNode"
-
-
-def nodes(kind: str) -> list:
-    return slicer.util.getNodesByClass(kind)
-
-
-def gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+from module_samples.leaks import gone
+from module_samples.plots import CHART, SERIES, TABLE, nodes
 
 
 class TestCurves:
