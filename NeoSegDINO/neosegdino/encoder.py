@@ -116,18 +116,25 @@ class SliceEncoder(nn.Module):
                 on_chunk()
         return [self._to_windows(torch.cat(part)[place], len(windows)) for part in parts]
 
-    def encode_whole(self, windows: Tensor, encode: Callable[[Tensor], list[Tensor]] | None = None) -> list[Tensor]:
+    @torch.no_grad()
+    def encode_whole(self, windows: Tensor) -> list[Tensor]:
         """Tokens as `forward` gives them, all slices at once, empty ones too: always the same shapes.
 
         Parameters
         ----------
         windows : Tensor
             ``(N, 1, x, y, z)``.
-        encode : callable, optional
-            In place of `encode_slices`: its compiled form.
         """
-        maps = (encode or self.encode_slices)(self.slices(windows))
-        return [self._to_windows(part, len(windows)) for part in maps]
+        return [self._to_windows(part, len(windows)) for part in self.encode_slices(self.slices(windows))]
+
+    def no_tokens(self, windows: Tensor) -> list[Tensor]:
+        """Zeros in the place of tokens: what an arm gets that is to learn from the image alone."""
+        return [windows.new_zeros(len(windows), self.channels, *self.token_grid)] * len(self.spec.blocks)
+
+    def compile_blocks(self) -> None:
+        """Compile the ViT's blocks, which are alike, so that one compilation does for all of them."""
+        for block in cast(nn.ModuleList, self.backbone.blocks):
+            block.compile(dynamic=False)
 
     def chunks(self, windows: Tensor, chunk: int) -> int:
         """Chunks that `forward` will encode, for progress."""

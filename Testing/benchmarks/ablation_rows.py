@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +59,14 @@ class Row:
     trained: str = ""
 
 
+_STEM = {"channels": [24, 48, 112]}
 _ARM_EACH = {"arms": "per-window"}
 ROWS = {
-    BASELINE: Row("the starter: stem head, sinusoidal depth, coronal, 4 times upsampled, one window"),
-    "no-encoder": Row("no encoder: tokens are zero, image stem alone", tokens=False),
-    "head-pyramid": Row("pyramid head: hardly anything at full resolution", decoder={"name": "pyramid", "options": {}}),
-    "head-dpt": Row("dpt head, no image stem", decoder={"name": "dpt", "options": {}}),
-    "head-linear": Row("linear head, no image stem", decoder={"name": "linear", "options": {}}),
+    BASELINE: Row("the starter: unet head, sinusoidal depth, coronal, 4 times upsampled, one window"),
+    "no-encoder": Row("no encoder: tokens are zero, image part alone", tokens=False),
+    "head-stem": Row("stem head: whole blocks at full resolution", decoder={"name": "stem", "options": _STEM}),
+    "head-dpt": Row("dpt head, no image part", decoder={"name": "dpt", "options": {}}),
+    "head-linear": Row("linear head, no image part", decoder={"name": "linear", "options": {}}),
     "depth-learned": Row("learned depth embedding", decoder={"depth_embedding": "learned"}),
     "depth-none": Row("no depth embedding", decoder={"depth_embedding": "none"}),
     "axis-sagittal": Row("sagittal slices", encoder={"axis": "sagittal"}),
@@ -81,23 +83,9 @@ ROWS = {
 NOTE = (
     "The given encoder was trained on coronal slices that were upsampled 4 times. The rows with other slices or with "
     "another upsampling use it as it is; upsampling by 1 does not fit, as slices of 56 voxels are no multiple of the "
-    "patch. Rows without image stem are those of the heads dpt and linear. The standard error is that over images; "
+    "patch. Rows without image part are those of the heads dpt and linear. The standard error is that over images; "
     "another seed gives another arm."
 )
-
-
-class NoEncoder(nn.Module):
-    """Stands in for a ViT; its tokens are zero."""
-
-    def __init__(self, backbone: nn.Module) -> None:
-        super().__init__()
-        self.patch_embed, self.blocks = backbone.patch_embed, backbone.blocks
-        self.num_features = backbone.num_features
-
-    def forward_intermediates(self, pixels: Tensor, indices: list[int], **_: object) -> list[Tensor]:
-        patch = self.patch_embed.patch_size[0]
-        shape = len(pixels), self.num_features, pixels.shape[2] // patch, pixels.shape[3] // patch
-        return [pixels.new_zeros(shape) for _ in indices]
 
 
 class RowModel:
@@ -116,8 +104,8 @@ class RowModel:
     def __init__(self, row: Row, weights: Path, device: str) -> None:
         encoder: EncoderSpec = msgspec.structs.replace(starter.ENCODER, **row.encoder)
         decoder: DecoderSpec = msgspec.structs.replace(starter.DECODER, **row.decoder)
-        backbone = create_backbone(encoder, pretrained_state=starter.load_weights(weights))
-        backbone = (backbone if row.tokens else NoEncoder(backbone)).to(device)
+        backbone = create_backbone(encoder, pretrained_state=starter.load_weights(weights)).to(device)
+        self.alone = not row.tokens
         self.counts = row.counts
         self.positions = int(np.prod(row.counts))
         x, y, z = (n // count for n, count in zip(starter.WINDOWS.size, row.counts, strict=True))
@@ -131,7 +119,7 @@ class RowModel:
     def fit(self, generator: Generator, images: int, schedule: Schedule, log: Callable[[str], None]) -> None:
         """Train the arms: windows of one kind as the starter's are, several as fine-tuning does."""
         views = [(view, images) for view in starter.DECODER_VIEWS]
-        fit = fit_arm if self.positions == 1 else self.fit_windows
+        fit = partial(fit_arm, alone=self.alone) if self.positions == 1 else self.fit_windows
         with tempfile.TemporaryDirectory() as scratch:
             fit(self.model, generator, views, schedule, Path(scratch) / "run.checkpoint", log, 1e9)
 
@@ -187,8 +175,9 @@ class RowModel:
         windows = disassemble(image[0], grid)
         if self.positions > 1:
             windows = rescale_windows(windows, *generator.scaling)
-        with torch.no_grad(), _bfloat16(image):
-            return grid, windows, self.model.encoder.encode_whole(windows)
+        encoder = self.model.encoder
+        with _bfloat16(image):
+            return grid, windows, encoder.no_tokens(windows) if self.alone else encoder.encode_whole(windows)
 
     def _decode(self, tokens: Sequence[Tensor], windows: Tensor, positions: Sequence[int]) -> Tensor:
         """Scores of windows by their positions in the line; an image's windows follow one another."""

@@ -2,11 +2,15 @@
 
     python Testing/benchmarks/starter_unet.py train starter/maps.npz --out starter/unet --seconds T
     python Testing/benchmarks/starter_unet.py measure starter/maps.npz --out starter/unet --json FILE
+    python Testing/benchmarks/starter_unet.py graft starter/maps.npz --out starter/unet
 
 monai's residual U-Net with instance normalisation sees the same windows as the starter's decoder: the same generator,
 mixture of views, images per step, loss, optimiser and kind of schedule. `--seconds` is its time on the GPU: the sum of
 the encoder's and the decoder's. `measure` takes the images that `starter_cli measure` takes; with `--adult` it takes
 the real adult T1 of `accuracy.py` as well, in the window that the bundle's locator finds there.
+
+`graft` leaves OUT/graft.safetensors: weights for the starter's arm to begin with, the U-Net's down to 1/8 resolution and
+from there up again, random ones below. What the U-Net has seen of the coarse is then the encoder's to tell.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import torch
+from neosegdino.backbone import create_backbone
 from neosegdino.bundle_store import find_bundle
 from neosegdino.loading import Models, load_models
 from neosegdino.segment import segment
@@ -104,10 +109,54 @@ def adult_dice(network: nn.Module, path: Path, device: str) -> tuple[float, floa
         return dice(segment(volume, find_bundle(None), device=device).labels, truth)
 
 
-def measure(arguments: argparse.Namespace) -> None:
+GRAFTED = {
+    "down_half": "model.0",
+    "down_quarter": "model.1.submodule.0",
+    "down_eighth": "model.1.submodule.1.submodule.0",
+    "rise_quarter": "model.1.submodule.1.submodule.2",
+    "rise_half": "model.1.submodule.2",
+}
+"""Parts of the arm that begin as parts of monai's U-Net."""
+INSIDE = {
+    "body.0.weight": "conv.unit0.conv.weight",
+    "body.2.weight": "conv.unit0.adn.A.weight",
+    "body.4.weight": "conv.unit1.conv.weight",
+    "body.6.weight": "conv.unit1.adn.A.weight",
+    "shortcut.weight": "residual.weight",
+    "shortcut.bias": "residual.bias",
+    "twice.0.weight": "0.conv.weight",
+    "twice.2.weight": "0.adn.A.weight",
+    "refine.0.weight": "1.conv.unit0.conv.weight",
+    "refine.2.weight": "1.conv.unit0.adn.A.weight",
+}
+"""Weights of a part. A bias ahead of a normalisation does nothing; the arm has none there."""
+
+
+def graft(network: nn.Module, head: nn.Module) -> None:
+    """Put the fine levels of the U-Net into the starter's arm."""
+    given, own = network.state_dict(), head.state_dict()
+    for part, source in GRAFTED.items():
+        for name, other in INSIDE.items():
+            if f"{part}.{name}" in own:
+                own[f"{part}.{name}"].copy_(given[f"{source}.{other}"])
+
+
+def trained_unet(arguments: argparse.Namespace) -> nn.Module:
+    """The U-Net that `train` has left."""
     network = unet().to(arguments.device)
     network.load_state_dict(starter.load_weights(arguments.out / "unet.safetensors"))
-    network.eval()
+    return network.eval()
+
+
+def write_graft(arguments: argparse.Namespace) -> None:
+    torch.manual_seed(arguments.seed)
+    arms = starter.window_model(create_backbone(starter.ENCODER)).arms
+    graft(trained_unet(arguments), arms.arms[0].head)  # type: ignore[arg-type]
+    starter.save_weights(arms.state_dict(), arguments.out / "graft.safetensors")
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    network = trained_unet(arguments)
     generator = starter.measuring_generator(load_packed(arguments.maps), arguments.device)
     found = measure_views(lambda image: scores(network, image), generator, starter.NEAR, arguments.count)
     dice, distance = found.column("dice"), found.column("hd95_mm")
@@ -129,9 +178,12 @@ def measure(arguments: argparse.Namespace) -> None:
         arguments.json.write_text(text + "\n", encoding="utf-8")
 
 
+WORKS = {"train": train, "measure": measure, "graft": write_graft}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("work", choices=["train", "measure"])
+    parser.add_argument("work", choices=list(WORKS))
     parser.add_argument("maps", type=Path, help="label maps packed by starter_cli")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cuda")
@@ -143,7 +195,7 @@ def main() -> None:
     parser.add_argument("--adult", type=Path, help="VoxelMorph's test scan")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    (train if arguments.work == "train" else measure)(arguments)
+    WORKS[arguments.work](arguments)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Decoding arms behind one small interface. A new head is one file and one line here."""
 
-from neosegdino.decoder import dpt, linear, pyramid, stem
+from neosegdino.decoder import dpt, linear, stem, unet
 from neosegdino.decoder.arms import DecodingArm, DecodingArms
 from neosegdino.decoder.base import HEADS, Head, HeadShape, create_head, register
 
@@ -13,7 +13,7 @@ __all__ = [
     "create_head",
     "dpt",
     "linear",
-    "pyramid",
     "register",
     "stem",
+    "unet",
 ]

@@ -26,6 +26,7 @@ def fit_arm(
     limit_s: float,
     *,
     compiled: bool = False,
+    alone: bool = False,
 ) -> bool:
     """Train the shared arm of a model; the encoder stays as it is.
 
@@ -40,7 +41,9 @@ def fit_arm(
     schedule, checkpoint, log, limit_s
         As in `optimise`.
     compiled : bool
-        Compile encoder and arm first, which takes a minute and makes the steps shorter.
+        Compile the encoder's blocks and the arm first, which takes a minute and makes the steps shorter.
+    alone : bool
+        Train the arm's image part without the encoder: all tokens are zero, steps are far shorter.
 
     Returns
     -------
@@ -49,17 +52,16 @@ def fit_arm(
     """
     device = generator.draw.device
     arms = model.arms.to(device).train()
-    encode, decode = model.encoder.encode_slices, cast(Callable[..., Tensor], arms)
+    decode = cast(Callable[..., Tensor], torch.compile(arms, dynamic=False) if compiled else arms)
     if compiled:
-        encode, decode = torch.compile(encode, dynamic=False), torch.compile(decode, dynamic=False)
+        model.encoder.compile_blocks()
     loss_function = dice_and_cross_entropy()
 
     def loss(step: int) -> Tensor:
         view, images = views[step % len(views)]
         batch = generator(images, view)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            with torch.no_grad():
-                tokens = model.encoder.encode_whole(batch.image, encode)
+            tokens = model.encoder.no_tokens(batch.image) if alone else model.encoder.encode_whole(batch.image)
             scores = decode(0, tokens, batch.image)
         return loss_function(scores.float(), batch.target[:, None])
 

@@ -59,7 +59,10 @@ class Recipe(Spec, frozen=True, kw_only=True):
     measuring_seed: int
     measuring_images: Positive
     encoder: Stage
+    image: Stage
+    """The arm without the encoder."""
     decoder: Stage
+    """The arm above the encoder, from where `image` has left it."""
     locator: Stage
 
     def __post_init__(self) -> None:
@@ -71,7 +74,7 @@ class Recipe(Spec, frozen=True, kw_only=True):
     @property
     def stages(self) -> dict[str, Stage]:
         """The training runs by name, in order."""
-        return {"encoder": self.encoder, "decoder": self.decoder, "locator": self.locator}
+        return {"encoder": self.encoder, "image": self.image, "decoder": self.decoder, "locator": self.locator}
 
 
 def read_recipe(path: Path = SHIPPED) -> Recipe:

@@ -41,7 +41,7 @@ ENCODER = EncoderSpec(
 )
 WINDOWS = WindowSpec(size=(96, 64, 56))
 SPACING_MM = 0.8
-DECODER = DecoderSpec(name="stem", file="decoder.safetensors", options={"channels": [24, 48, 112]})
+DECODER = DecoderSpec(name="unet", file="decoder.safetensors", options={"channels": [32, 64, 128, 80]})
 LOCATOR = LocatorSpec(
     spacing_mm=(2.4, 2.4, 2.4),
     size=(56, 64, 56),
@@ -139,8 +139,9 @@ def train(
 
     Parameters
     ----------
-    stage : {"encoder", "decoder", "locator"}
-        What to train; the latter two need the first one's weights in the folder.
+    stage : {"encoder", "image", "decoder", "locator"}
+        What to train; the latter three need the first one's weights in the folder. ``image`` is the decoder's arm
+        without the encoder, for the decoder to start from.
     maps : LabelMaps
         All label maps.
     folder : Path
@@ -187,11 +188,12 @@ def train(
         save_weights(backbone.state_dict(), folder / "encoder.safetensors")
         return done
     backbone = create_backbone(ENCODER, pretrained_state=load_weights(folder / "encoder.safetensors")).to(device)
-    model = window_model(backbone) if stage == "decoder" else locator_model(backbone)
-    pairs = [(view, setting.images) for view in (DECODER_VIEWS if stage == "decoder" else (HEAD,))]
+    model = locator_model(backbone) if stage == "locator" else window_model(backbone)
+    pairs = [(view, setting.images) for view in ((HEAD,) if stage == "locator" else DECODER_VIEWS)]
     if start is not None:
         model.arms.load_state_dict(load_weights(start))
-    done = fit_arm(model, generator, pairs, schedule, checkpoint, log, limit_s, compiled=compiled)
+    kind = {"compiled": compiled, "alone": stage == "image"}
+    done = fit_arm(model, generator, pairs, schedule, checkpoint, log, limit_s, **kind)
     save_weights(model.arms.state_dict(), folder / f"{stage}.safetensors")
     return done
 

@@ -74,10 +74,9 @@ def make(source: Path, folder: Path, licence_text: str, recipe: Recipe, device: 
 
 
 def _train(stage: str, maps: LabelMaps, folder: Path, recipe: Recipe, device: str, log: Log) -> None:
-    told, compiled = stage_log(folder, stage, log), recipe.stages[stage].compiled
-    while not starter.train(
-        stage, maps, folder, recipe.seed, device, CHECKPOINT_S, told, compiled=compiled, recipe=recipe
-    ):
+    run = partial(starter.train, stage, maps, folder, recipe.seed, device, CHECKPOINT_S, stage_log(folder, stage, log))
+    start = folder / "image.safetensors" if stage == "decoder" else None
+    while not run(start=start, compiled=recipe.stages[stage].compiled, recipe=recipe):
         log(f"{stage}: checkpoint written")
 
 

@@ -17,7 +17,7 @@ SHAPE = HeadShape(channels=24, blocks=2, window=(16, 12, 8), tokens=(4, 12, 2), 
 OPTIONS: dict[str, dict[str, Any]] = {
     "linear": {},
     "dpt": {"channels": 16, "dropout": 0.2},
-    "pyramid": {"channels": [8, 8, 16, 16], "dropout": 0.2},
+    "unet": {"channels": [8, 8, 16, 16], "dropout": 0.2},
     "stem": {"channels": [8, 8, 16], "dropout": 0.2},
 }
 BATCH_NORMS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
@@ -75,7 +75,7 @@ def test_every_parameter_and_every_block_counts(name: str) -> None:
     assert all(t.grad is not None and t.grad.abs().sum() > 0 for t in tokens)
 
 
-@pytest.mark.parametrize(("name", "looks"), [("linear", False), ("dpt", False), ("pyramid", True), ("stem", True)])
+@pytest.mark.parametrize(("name", "looks"), [("linear", False), ("dpt", False), ("unet", True), ("stem", True)])
 def test_which_heads_look_at_the_image(name: str, looks: bool) -> None:
     model = head(name).eval()
     tokens, image = batch(1)
@@ -98,9 +98,9 @@ def test_a_change_of_the_tokens_on_the_left_shows_on_the_left(name: str) -> None
         assert centre < 13, f"axis {axis}: the change shows at {centre:.1f}"
 
 
-def test_a_pyramid_takes_windows_of_any_size() -> None:
+def test_a_unet_takes_windows_of_any_size() -> None:
     shape = HeadShape(24, 2, (13, 11, 9), (4, 11, 2), classes=3)
-    assert head("pyramid", shape)(*batch(1, shape)).shape == (1, 3, 13, 11, 9)
+    assert head("unet", shape)(*batch(1, shape)).shape == (1, 3, 13, 11, 9)
 
 
 def test_a_head_that_decodes_nothing_says_so() -> None:
@@ -109,8 +109,8 @@ def test_a_head_that_decodes_nothing_says_so() -> None:
 
 
 def test_unknown_head_names_the_known_ones() -> None:
-    with pytest.raises(BundleError, match="'unet'") as caught:
-        create_head("unet", SHAPE)
+    with pytest.raises(BundleError, match="'u-net'") as caught:
+        create_head("u-net", SHAPE)
     for name in OPTIONS:
         assert name in caught.value.remedy
 

@@ -114,19 +114,19 @@ def test_all_slices_at_once_give_the_same_tokens(plane: str) -> None:
     encoder = small_encoder((16, 16, 16), axis=plane, slab=3)
     windows = torch.rand(2, 1, 16, 16, 16)
     windows[1].movedim(1 + AXES[plane], 0)[4:12] = 0
-    seen: list[int] = []
-
-    def encode(slices: torch.Tensor) -> list[torch.Tensor]:
-        seen.append(len(slices))
-        return encoder.encode_slices(slices)
-
     expected = encoder(windows)
     assert encoder.chunks(windows, 1) < 32
-    for whole in (encoder.encode_whole(windows), encoder.encode_whole(windows, encode)):
-        assert len(whole) == len(expected)
-        for tokens, wanted in zip(whole, expected, strict=True):
-            torch.testing.assert_close(tokens, wanted, atol=1e-4, rtol=1e-4)
-    assert seen == [32]
+    for tokens, wanted in zip(encoder.encode_whole(windows), expected, strict=True):
+        torch.testing.assert_close(tokens, wanted, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("plane", AXES)
+def test_no_tokens_are_zeros_in_the_place_of_tokens(plane: str) -> None:
+    encoder = small_encoder((16, 32, 48), axis=plane)
+    windows = torch.rand(2, 1, 16, 32, 48)
+    for zeros, tokens in zip(encoder.no_tokens(windows), encoder(windows), strict=True):
+        assert zeros.shape == tokens.shape
+        assert not zeros.any()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 import torch
 from fake_heads import fake_maps
 from neosegdino.synthesis.deformation import View
+from neosegdino.synthesis.label_maps import load_packed
 from neosegdino.training import distiller, starter
 from neosegdino.training.fit_arm import fit_arm
 from neosegdino.training.optimise import Schedule
@@ -21,7 +22,7 @@ from torch import nn
 
 SIZE = (16, 16, 16)
 SINGLE = (
-    *("no-encoder", "head-pyramid", "head-dpt", "head-linear", "depth-learned", "depth-none"),
+    *("no-encoder", "head-stem", "head-dpt", "head-linear", "depth-learned", "depth-none"),
     *("axis-sagittal", "axis-axial", "upsampling-2"),
 )
 SEVERAL = ("windows-2-shared", "windows-2-each", "windows-8-shared", "windows-8-each")
@@ -61,7 +62,7 @@ def ablation(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         "ENCODER": msgspec.structs.replace(starter.ENCODER, blocks=(0, 1), options=SMALL),
         "WINDOWS": msgspec.structs.replace(starter.WINDOWS, size=SIZE),
         "LOCATOR": msgspec.structs.replace(starter.LOCATOR, size=SIZE),
-        "DECODER": msgspec.structs.replace(starter.DECODER, options={"channels": [4, 8, 8]}),
+        "DECODER": msgspec.structs.replace(starter.DECODER, options={"channels": [4, 8, 8, 8]}),
         "NEAR": near,
         "ANYWHERE": near,
         "HEAD": View(SIZE, 6.0, (2.0, 2.0, 2.0), supersampling=2, turned=0.3),
@@ -188,16 +189,18 @@ def test_two_passes_learn_what_one_graph_learns(
         torch.testing.assert_close(states[1][name], value, atol=1e-4, rtol=1e-3)
 
 
-def test_without_an_encoder_tokens_are_zero(ablation: ModuleType, encoder: Path) -> None:
+def test_without_an_encoder_its_weights_do_not_matter(ablation: ModuleType, encoder: Path, maps: Path) -> None:
     import ablation_rows as rows
 
-    model = rows.RowModel(rows.ROWS["no-encoder"], encoder, "cpu").model
-    like = rows.RowModel(rows.ROWS["baseline"], encoder, "cpu").model
-    window = torch.rand(1, 1, *SIZE)
-    for zero, token in zip(model.encoder(window), like.encoder(window), strict=True):
-        assert zero.shape == token.shape
-        assert not zero.any()
-        assert token.any()
+    packed, found = load_packed(maps), {}
+    for name in ("no-encoder", "baseline"):
+        for scale in (1.0, 2.0):
+            weights = encoder.with_name("scaled.safetensors")
+            starter.save_weights({k: scale * v for k, v in starter.load_weights(encoder).items()}, weights)
+            budget = {"steps": 2, "images": 2, "count": 2, "seed": 1, "device": "cpu", "log": print}
+            found[name, scale] = rows.run_row(rows.ROWS[name], packed, weights, **budget)["dice"]
+    assert found["no-encoder", 1.0] == found["no-encoder", 2.0]
+    assert found["baseline", 1.0] != found["baseline", 2.0]
 
 
 def test_a_loss_carries_the_gradients_that_are_held(ablation: ModuleType) -> None:

@@ -58,3 +58,27 @@ def test_trained_and_measured_in_little(tmp_path: Path, monkeypatch: pytest.Monk
     assert all(0 <= value <= 1 for value in figures["Dice, mean of left and right"])
     saved = starter.load_weights(tmp_path / "unet" / "unet.safetensors")
     assert figures["parameters"] == sum(tensor.numel() for tensor in saved.values())
+
+
+def test_an_arm_begins_with_the_fine_levels_of_the_network() -> None:
+    """What is taken gives what it gave there: from the image down to 1/8, and up again from 1/8 to 1/2."""
+    network = starter_unet.unet().eval()
+    head = starter.window_model(starter.create_backbone(starter.ENCODER)).arms.arms[0].head.eval()
+    starter_unet.graft(network, head)
+    image, deep = torch.rand(1, 1, 32, 32, 48), torch.rand(1, 128, 4, 4, 6)
+    down_half, fine, _ = network.model
+    down_quarter, middle, rise_half = fine.submodule
+    down_eighth, _, rise_quarter = middle.submodule
+    with torch.no_grad():
+        half = down_half(image)
+        quarter = down_quarter(half)
+        eighth = down_eighth(quarter)
+        risen = rise_quarter(torch.cat([eighth, deep], dim=1))
+        end = rise_half(torch.cat([quarter, risen], dim=1))
+        own_half = head.down_half(image)
+        own_quarter = head.down_quarter(own_half)
+        own_eighth = head.down_eighth(own_quarter)
+        own_risen = head.rise_quarter(own_eighth, deep, (8, 8, 12))
+        own_end = head.rise_half(own_quarter, own_risen, (16, 16, 24))
+    for own, wanted in ((own_eighth, eighth), (own_end, end)):
+        torch.testing.assert_close(own, wanted, atol=1e-4, rtol=1e-4)

@@ -52,7 +52,7 @@ def setting(
         "linear": {},
         "dpt": {"channels": 16},
         "stem": {"channels": [4, 8, 8]},
-        "pyramid": {"channels": [4, 8, 8, 8]},
+        "unet": {"channels": [4, 8, 8, 8]},
     }[head]
     options = options if head == "linear" else {**options, "dropout": dropout}
     spec = DecoderSpec(head, "decoder.safetensors", depth_embedding=depth, arms=mode, options=options)

@@ -12,22 +12,21 @@ from neosegdino.training import starter
 from neosegdino.training.recipe import read_recipe
 from small_networks import SMALL
 
-STAGES = ("encoder", "decoder", "locator")
+STAGES = ("encoder", "image", "decoder", "locator")
 SIZE = (16, 16, 16)
 SMALL_RECIPE = Path(__file__).with_name("small_recipe.toml")
 
 
 def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exchange the recipe's settings."""
-    decoder = msgspec.structs.replace(starter.DECODER, options={"channels": [4, 8, 8], "dropout": 0.2})
+    decoder = msgspec.structs.replace(starter.DECODER, options={"channels": [4, 8, 8, 8], "dropout": 0.2})
+    locator = msgspec.structs.replace(starter.LOCATOR.decoder, options={"channels": [4, 8, 8], "dropout": 0.2})
     changes = {
         "RECIPE": read_recipe(SMALL_RECIPE),
         "ENCODER": msgspec.structs.replace(starter.ENCODER, blocks=(0, 1), options=SMALL),
         "WINDOWS": msgspec.structs.replace(starter.WINDOWS, size=SIZE),
         "DECODER": decoder,
-        "LOCATOR": msgspec.structs.replace(
-            starter.LOCATOR, size=SIZE, decoder=msgspec.structs.replace(decoder, file="locator.safetensors")
-        ),
+        "LOCATOR": msgspec.structs.replace(starter.LOCATOR, size=SIZE, decoder=locator),
         "NEAR": View(SIZE, 3.0, (2.0, 2.0, 2.0)),
         "DECODER_VIEWS": (View(SIZE, 3.0, (2.0, 2.0, 2.0)), View(SIZE, 3.0, (9.0, 9.0, 9.0))),
         "ANYWHERE": View(SIZE, 3.0, (9.0, 9.0, 9.0)),

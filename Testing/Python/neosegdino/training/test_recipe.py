@@ -11,7 +11,7 @@ from neosegdino.training.optimise import Schedule, TimedSchedule
 from neosegdino.training.recipe import SHIPPED, read_recipe
 
 
-@pytest.mark.parametrize("name", ["encoder", "decoder", "locator"])
+@pytest.mark.parametrize("name", ["encoder", "image", "decoder", "locator"])
 def test_every_stage_of_the_shipped_one_ends(name: str) -> None:
     stage = read_recipe().stages[name]
     ends = stage.schedule.share(stage.steps or 0, stage.seconds or 0.0)

@@ -41,7 +41,7 @@ def test_training_changes_the_encoder_in_its_stage_alone(weights: Path, maps: La
     assert any((now[name] - start[name]).abs().max() > 1e-4 for name in now)
 
 
-@pytest.mark.parametrize("stage", ["encoder", "decoder"])
+@pytest.mark.parametrize("stage", ["encoder", "image", "decoder"])
 def test_a_stage_in_pieces_equals_an_uninterrupted_one(
     stage: str, weights: Path, maps: LabelMaps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,6 +81,18 @@ def test_an_arm_may_begin_with_given_weights(weights: Path, maps: LabelMaps, tmp
         (tmp_path / "decoder.checkpoint").unlink()
 
 
+def test_the_image_part_is_trained_as_if_there_were_no_encoder(
+    weights: Path, maps: LabelMaps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same weights come out where the encoder must not be asked, and projections of zeros learn nothing."""
+    (tmp_path / "encoder.safetensors").write_bytes((weights / "encoder.safetensors").read_bytes())
+    with monkeypatch.context() as patch:
+        patch.delattr(starter.SliceEncoder, "encode_whole")
+        assert train("image", maps, tmp_path)
+    found, wanted = (load_file(folder / "image.safetensors") for folder in (tmp_path, weights))
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
 def test_a_compiled_arm_is_trained_as_any_other(
     weights: Path, maps: LabelMaps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,7 +107,7 @@ def test_a_compiled_arm_is_trained_as_any_other(
     monkeypatch.setattr(torch, "compile", compiler)
     (tmp_path / "encoder.safetensors").write_bytes((weights / "encoder.safetensors").read_bytes())
     assert train("decoder", maps, tmp_path, compiled=True)
-    assert len(seen) == 2
+    assert len(seen) == 1 + len(starter.create_backbone(starter.ENCODER).blocks)
     whole, compiled = (load_file(folder / "decoder.safetensors") for folder in (weights, tmp_path))
     assert set(compiled) == set(whole)
     for name, tensor in whole.items():

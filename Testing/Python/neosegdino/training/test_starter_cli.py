@@ -80,7 +80,7 @@ def test_options_of_an_arm_are_refused_for_the_encoder(packed: Path, folder: Pat
     words = [str(folder / word) if word.endswith("safetensors") else word for word in option]
     result = call("train", "encoder", packed, "--out", folder / "new", "--device", "cpu", *words)
     assert result.exit_code == 2
-    assert "train the decoder or the locator with them" in result.output
+    assert "train image, decoder or locator with them" in result.output
     assert not (folder / "new").exists()
 
 

@@ -80,10 +80,10 @@ def test_stopped_in_a_stage_it_goes_on_there_to_the_same_weights(
         with pytest.raises(KeyboardInterrupt):
             starter_make.make(heads, out, "Apache License\n", read_recipe(SMALL_RECIPE), "cpu", stop)
     assert torch.load(out / "decoder.checkpoint")["step"] == 2
-    assert {path.stem for path in out.glob("*.done")} == {"pack", "encoder"}
+    assert {path.stem for path in out.glob("*.done")} == {"pack", "encoder", "image"}
     result = make(heads, out)
     assert result.exit_code == 0, result.output
-    assert "encoder: done before\ndecoder ...\ndecoder: 4 steps" in result.output
+    assert "image: done before\ndecoder ...\ndecoder: 4 steps" in result.output
     for stage in STAGES:
         assert (out / f"{stage}.safetensors").read_bytes() == (whole / f"{stage}.safetensors").read_bytes()
     assert load_bundle(out / NAME).spec.accuracy == load_bundle(whole / NAME).spec.accuracy

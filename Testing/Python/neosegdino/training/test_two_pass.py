@@ -51,7 +51,7 @@ def test_two_passes_equal_the_full_graph_in_float32(mode: str, case: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("head", "depth"), [("linear", "learned"), ("dpt", "sinusoidal"), ("stem", "learned"), ("pyramid", "learned")]
+    ("head", "depth"), [("linear", "learned"), ("dpt", "sinusoidal"), ("stem", "learned"), ("unet", "learned")]
 )
 def test_every_head_and_depth_embedding(head: str, depth: str) -> None:
     made = setting("shared", *CASES["cut with padding on all sides"], torch.float64, head, depth)
@@ -90,7 +90,7 @@ def decoded_by(made: Setting, together: int) -> list[tuple[list[int], bool]]:
 
 @pytest.mark.parametrize("together", [2, 3, 8])
 @pytest.mark.parametrize(("kind", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
-@pytest.mark.parametrize("head", ["stem", "pyramid", "dpt", "linear"])
+@pytest.mark.parametrize("head", ["stem", "unet", "dpt", "linear"])
 def test_groups_of_windows_equal_the_full_graph(head: str, kind: torch.dtype, tolerance: float, together: int) -> None:
     made = setting("shared", *CASES["cut with padding on all sides"], kind, head, dropout=0.0)
     assert_equal_steps(made, tolerance, together=together)
@@ -121,7 +121,7 @@ def test_windows_go_together_through_one_arm_that_draws_nothing(
     assert made.arms.train(training).together() == together
 
 
-@pytest.mark.parametrize(("head", "together"), [("stem", 2), ("pyramid", 2), ("dpt", 2), ("linear", 1)])
+@pytest.mark.parametrize(("head", "together"), [("stem", 2), ("unet", 2), ("dpt", 2), ("linear", 1)])
 @pytest.mark.parametrize("size", [16, 32])
 def test_windows_decoded_together_fit_into_the_memory_of_one_graph(head: str, together: int, size: int) -> None:
     spec = DecoderSpec(head, "decoder.safetensors")
@@ -130,10 +130,9 @@ def test_windows_decoded_together_fit_into_the_memory_of_one_graph(head: str, to
     assert arms.together() == together
 
     def decode(count: int) -> Tensor:
-        # What a step does: the tokens of a window are read, those of several are joined.
+        # What a step does: the tokens of a window are read, those of several are joined block by block.
         read = [[torch.rand(1, 192, *tokens) for _ in range(4)] for _ in range(count)]
-        joined = read[0] if count == 1 else [torch.cat(parts) for parts in zip(*read, strict=True)]
-        del read
+        joined = read[0] if count == 1 else (torch.cat(parts) for parts in zip(*read, strict=True))
         scores: Tensor = arms(0, joined, torch.rand(count, 1, size, size, size))
         return scores
 
