@@ -9,8 +9,8 @@ mixture of views, images per step, loss, optimiser and kind of schedule. `--seco
 the encoder's and the decoder's. `measure` takes the images that `starter_cli measure` takes; with `--adult` it takes
 the real adult T1 of `accuracy.py` as well, in the window that the bundle's locator finds there.
 
-`graft` leaves OUT/graft.safetensors: weights for the starter's arm to begin with, the U-Net's down to 1/8 resolution and
-from there up again, random ones below. What the U-Net has seen of the coarse is then the encoder's to tell.
+`graft` leaves OUT/graft.safetensors: weights for the starter's arm to begin with, the U-Net's down to 1/8 resolution
+and from there up again, random ones below. What the U-Net has seen of the coarse is then the encoder's to tell.
 """
 
 from __future__ import annotations

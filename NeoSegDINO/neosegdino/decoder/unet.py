@@ -43,14 +43,15 @@ class UNetHead(Head):
         self.down_sixteenth = ResidualUnit(eighth, sixteenth, stride=2, dropout=dropout)
         self.deepest = ResidualUnit(sixteenth, sixteenth, dropout=dropout)
         self.project = TokenProjection(shape, quarter)
-        self.context = nn.Sequential(*_normalised(quarter), nn.Conv3d(quarter, quarter, 3, padding=1))
+        soft = nn.Conv3d(quarter, quarter, 3, padding=1)
+        self.context = nn.Sequential(*_normalised(quarter), soft)
         self.rise_eighth = Rise(2 * sixteenth, eighth)
         self.rise_quarter = Rise(2 * eighth, quarter)
         self.rise_half = Rise(2 * quarter, half)
         self.rise_full = Rise(2 * half, full, refined=False)
         self.score = nn.Conv3d(full, shape.classes, 3, padding=1)
         # The tokens come in softly: an arm may begin with what its image part has learned alone.
-        nn.init.normal_(self.context[-1].weight, std=1e-3)
+        nn.init.normal_(soft.weight, std=1e-3)
 
     def forward(self, tokens: Iterable[Tensor], image: Tensor) -> Tensor:
         """Scores ``(N, classes, x, y, z)``."""

@@ -21,7 +21,7 @@ from neosegdino.training import starter
 from neosegdino.training.starter_card import CARD, NOTICE, PICTURES, figures_table, picture_sections
 
 NAME = "neonatal-starter"
-VERSION = "0.2.0"
+VERSION = "0.3.0"
 LARGEST = 25_000_000
 """Bytes of all files together; it ships with the extension."""
 
