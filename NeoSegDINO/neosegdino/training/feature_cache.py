@@ -39,11 +39,11 @@ class FeatureCache:
     def get(self, key: str) -> dict[str, Tensor] | None:
         """Read the tensors of a key; None where there are none, or where the file is damaged (it is removed)."""
         from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        from safetensors.torch import load
 
         path = self._path(key)
         try:
-            tensors = load_file(path)
+            tensors = load(path.read_bytes())  # at once: another process may remove the file at any moment
         except FileNotFoundError:
             return None
         except (SafetensorError, OSError):
