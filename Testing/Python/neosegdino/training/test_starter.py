@@ -84,7 +84,7 @@ def test_an_arm_may_begin_with_given_weights(weights: Path, maps: LabelMaps, tmp
 def test_the_image_part_is_trained_as_if_there_were_no_encoder(
     weights: Path, maps: LabelMaps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same weights come out where the encoder must not be asked, and projections of zeros learn nothing."""
+    """The same weights come out where the encoder must not be asked."""
     (tmp_path / "encoder.safetensors").write_bytes((weights / "encoder.safetensors").read_bytes())
     with monkeypatch.context() as patch:
         patch.delattr(starter.SliceEncoder, "encode_whole")
