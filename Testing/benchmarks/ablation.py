@@ -39,8 +39,9 @@ def row(arguments: argparse.Namespace, name: str) -> None:
     if not weights.is_file():
         raise SystemExit(f"{name} needs an encoder, but {weights} is no file: give --encoder, or train it (`encoder`).")
     budget = {key: getattr(arguments, key) for key in ("steps", "images", "count", "seed", "device")}
+    around = surroundings(arguments.device)
     found = run_row(ROWS[name], load_packed(arguments.maps), weights, log=teller(name), **budget)
-    record = {"row": name, **found, "encoder_sha256": digest(weights), **surroundings(arguments.device)}
+    record = {"row": name, **found, "encoder_sha256": digest(weights), **around}
     save(record, arguments.out / f"{name}.json")
     left, right = found["dice_mean"]
     print(f"{name}: Dice {left:.3f} left, {right:.3f} right, {found['seconds']:.0f} s of training", flush=True)
@@ -64,8 +65,9 @@ def encoder(arguments: argparse.Namespace) -> None:
 
     folder = arguments.out / arguments.kind
     budget = {key: getattr(arguments, key) for key in ("seconds", "steps", "seed", "device")}
+    around = surroundings(arguments.device)
     found = train_encoder(arguments.kind, load_packed(arguments.maps), folder, log=teller(arguments.kind), **budget)
-    save({**found, **surroundings(arguments.device)}, folder / "encoder.json")
+    save({**found, **around}, folder / "encoder.json")
     print(f"{arguments.kind}: {found['steps']} steps in {found['seconds']:.0f} s", flush=True)
 
 
@@ -119,7 +121,7 @@ def record(rows: dict[str, dict[str, Any]], baseline: dict[str, Any]) -> dict[st
     return {
         "benchmark": "ablation",
         "command": f"ablation.py all {options}",
-        "busy": False,
+        "busy": any(entry["busy"] for entry in rows.values()),
         **{key: baseline[key] for key in ("day", "machine", "versions")},
         "data": f"synthetic windows over both hippocampi of held-out heads; {budget}",
         "figures": [asdict(figure) for figure in found],
@@ -141,12 +143,16 @@ def digest(path: Path) -> str:
 
 
 def surroundings(device: str) -> dict[str, Any]:
-    """Day, machine and versions."""
+    """Day, machine, versions, and whether the machine or its card has other work."""
     import torch
 
-    card = torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else ""
+    card, busy = "", figures.busy()
+    if torch.device(device).type == "cuda":
+        card = torch.cuda.get_device_name(device)
+        free, total = torch.cuda.mem_get_info(device)
+        busy = busy or total - free > figures.GIB
     today = datetime.date.today().isoformat()
-    return {"day": today, "machine": figures.machine(card), "versions": figures.versions()}
+    return {"day": today, "machine": figures.machine(card), "versions": figures.versions(), "busy": busy}
 
 
 def teller(name: str) -> Callable[[str], None]:

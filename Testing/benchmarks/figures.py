@@ -60,6 +60,11 @@ def at_least(what: str, values: Sequence[float], unit: str, limit: float) -> Fig
     return Figure(what, median, min(values), max(values), unit, f"at least {limit:g} {unit}".strip(), median >= limit)
 
 
+def busy() -> bool:
+    """Whether the machine has other work."""
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] / cores() > BUSY
+
+
 class Benchmark:
     """One script's arguments and its outcome; made before torch is imported, as it sets cores and threads.
 
@@ -74,7 +79,7 @@ class Benchmark:
             description=description, formatter_class=argparse.RawDescriptionHelpFormatter
         )
         self.parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file as well")
-        self._busy = hasattr(os, "getloadavg") and os.getloadavg()[0] / cores() > BUSY
+        self._busy = busy()
         _use_few_cores()
 
     def finish(

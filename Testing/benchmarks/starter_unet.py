@@ -60,6 +60,8 @@ def train(arguments: argparse.Namespace) -> None:
     torch.set_float32_matmul_precision("high")
     generator = starter.make_generator(load_packed(arguments.maps), False, arguments.seed, arguments.device)
     network = unet().to(arguments.device).train()
+    if arguments.start:
+        network.load_state_dict(starter.load_weights(arguments.start))
     forward = torch.compile(network, dynamic=False) if arguments.compiled else network
     loss_of = dice_and_cross_entropy()
     views, images = starter.DECODER_VIEWS, starter.RECIPE.decoder.images
@@ -189,6 +191,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=1200)
+    parser.add_argument("--start", type=Path, help="weights of an earlier training to begin with")
     parser.add_argument("--compiled", action="store_true", help="as the starter's arms may be")
     parser.add_argument("--limit-s", type=float, default=1e9)
     parser.add_argument("--count", type=int, default=200)

@@ -7,6 +7,7 @@ image gets one matrix that does them all at once; a batch of images costs three 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from neosegdino.synthesis.draw import Draw
@@ -88,13 +89,22 @@ def _bias(draw: Draw, image: Tensor) -> Tensor:
 
 
 def _noise(draw: Draw, image: Tensor) -> Tensor:
-    """Rician noise (the magnitude of complex Gaussian noise); a few hot voxels in some images."""
+    """Rician noise (the magnitude of complex Gaussian noise), with a grain in some images; in some a few hot voxels."""
     count = len(image)
     sd = draw.uniform(0, 1, count, 1, 1, 1).square() * 0.08
-    real = image + sd * draw.normal(1.0, *image.shape)
-    imaginary = sd * draw.normal(1.0, *image.shape)
+    grain = draw.uniform(0, 1, count, 1, 1, 1) * draw.chance(0.4, count, 1, 1, 1)
+    real = image + sd * _grainy(draw, image.shape, grain)
+    imaginary = sd * _grainy(draw, image.shape, grain)
     image = torch.where(
         draw.chance(0.5, count, 1, 1, 1), (real.square() + imaginary.square()).sqrt(), real.clamp(min=0)
     )
     hot = draw.chance(2e-5, *image.shape) & draw.chance(0.1, count, 1, 1, 1)
     return torch.where(hot, image + 2.0, image)
+
+
+def _grainy(draw: Draw, shape: torch.Size, grain: Tensor) -> Tensor:
+    """Gaussian noise of about unit variance; `grain` of it goes over several voxels, as interpolation leaves it."""
+    white = draw.normal(1.0, *shape)
+    coarse = 27**0.5 * F.avg_pool3d(white[:, None], 3, stride=1, padding=1)[:, 0]
+    noise: Tensor = (1 - grain).sqrt() * white + grain.sqrt() * coarse
+    return noise

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from neosegdino.synthesis.anatomy import FIRST_EXTRACEREBRAL, tissue_of
+from neosegdino.synthesis.anatomy import (
+    FIRST_EXTRACEREBRAL,
+    HIPPOCAMPAL_RIM,
+    LEFT_HIPPOCAMPUS,
+    RIGHT_HIPPOCAMPUS,
+    WHITE,
+    tissue_of,
+)
 from neosegdino.synthesis.draw import Draw
 
 KINDS = {"newborn T1": 0.3, "newborn T2": 0.3, "adult T1": 0.1, "random": 0.3}
@@ -52,6 +59,30 @@ def sample_means(
     means[:, 0] = torch.where(draw.chance(0.85, count), torch.zeros_like(means[:, 0]), means[:, 0])
     first = torch.minimum(torch.arange(len(labels), device=draw.device), mirror)
     return means[:, first].clamp(0, 1.2)
+
+
+def fade_rims(draw: Draw, tables: Sequence[Tensor], labels: tuple[int, ...]) -> None:
+    """Let the hippocampi fade into white matter towards their surface, in some images.
+
+    Alveus, fimbria and the strata of subiculum lie there, which manual protocols count in whole or in part. Without
+    them a model learns that a hippocampus ends where its grey does, and answers too small where contrast is low.
+
+    Parameters
+    ----------
+    draw : Draw
+        Random numbers.
+    tables : sequence of Tensor
+        ``(count, len(labels))`` intensities, changed in place; each fades by a share of its own.
+    labels : tuple of int
+        FreeSurfer labels.
+    """
+    fades = draw.chance(0.6, len(tables[0]))
+    for table in tables:
+        share = draw.uniform(0, 0.7, len(table)) * fades
+        for rim, inner, white in zip(HIPPOCAMPAL_RIM, (LEFT_HIPPOCAMPUS, RIGHT_HIPPOCAMPUS), WHITE, strict=True):
+            if rim in labels:
+                place, first, second = (labels.index(label) for label in (rim, inner, white))
+                table[:, place] = torch.lerp(table[:, first], table[:, second], share)
 
 
 def _table(

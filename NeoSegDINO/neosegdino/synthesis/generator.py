@@ -13,11 +13,12 @@ from neosegdino.model import rescale_windows
 from neosegdino.synthesis.acquisition import acquire
 from neosegdino.synthesis.anatomy import (
     FIRST_EXTRACEREBRAL,
+    HIPPOCAMPAL_RIM,
     LEFT_HIPPOCAMPUS,
     NOT_CEREBRUM,
     RIGHT_HIPPOCAMPUS,
 )
-from neosegdino.synthesis.contrast import KINDS, sample_means
+from neosegdino.synthesis.contrast import KINDS, fade_rims, sample_means
 from neosegdino.synthesis.deformation import View, sample_points
 from neosegdino.synthesis.draw import Draw
 from neosegdino.synthesis.label_maps import LabelMaps
@@ -78,6 +79,10 @@ class Generator:
         self.hippocampi = torch.from_numpy(maps.hippocampi).to(draw.device)
         self.mirror = torch.from_numpy(maps.mirror_table()).to(draw.device)
         self.structures, self.structure_count = self._structures()
+        self.parts = [
+            self._table((LEFT_HIPPOCAMPUS, HIPPOCAMPAL_RIM[0]).__contains__),
+            self._table((RIGHT_HIPPOCAMPUS, HIPPOCAMPAL_RIM[1]).__contains__),
+        ]
         self.brain = self._table(lambda label: 0 < label < FIRST_EXTRACEREBRAL and label != 24)
         self.cerebrum = self.brain & ~self._table(lambda label: label in NOT_CEREBRUM)
 
@@ -118,8 +123,9 @@ class Generator:
         return Batch(rescale_windows(image, *self.scaling), structure, self._target(labels, factor))
 
     def _structures(self) -> tuple[Tensor, int]:
-        """Class of every label: its own, but one for all that is outside the brain."""
-        names = [min(label, FIRST_EXTRACEREBRAL) for label in self.maps.labels]
+        """Class of every label: its own, but one for all that is outside the brain, and a rim's is the whole's."""
+        whole = dict(zip(HIPPOCAMPAL_RIM, (LEFT_HIPPOCAMPUS, RIGHT_HIPPOCAMPUS), strict=True))
+        names = [whole.get(label, min(label, FIRST_EXTRACEREBRAL)) for label in self.maps.labels]
         order = sorted(set(names))
         return torch.tensor([order.index(name) for name in names], device=self.draw.device), len(order)
 
@@ -129,8 +135,8 @@ class Generator:
     def _target(self, labels: Tensor, factor: int) -> Tensor:
         """A voxel belongs to a hippocampus that fills at least half of it."""
         target = torch.zeros([labels.shape[0], *(n // factor for n in labels.shape[1:])], device=labels.device)
-        for value, label in ((1, LEFT_HIPPOCAMPUS), (2, RIGHT_HIPPOCAMPUS)):
-            share = F.avg_pool3d((labels == self.maps.index(label)).float()[:, None], factor)[:, 0]
+        for value, own in enumerate(self.parts, start=1):
+            share = F.avg_pool3d(own[labels].float()[:, None], factor)[:, 0]
             target = torch.where(share >= 0.5, torch.full_like(target, value), target)
         return target.long()
 
@@ -148,6 +154,7 @@ class Generator:
         count = len(labels)
         means = sample_means(self.draw, self.maps.labels, self.mirror, count, self.contrasts)
         drifted = means * (1 + self.draw.normal(0.1, *means.shape))
+        fade_rims(self.draw, (means, drifted), self.maps.labels)
         spread = self.draw.uniform(0, 0.06, *means.shape)
         shape = (labels.shape[1], labels.shape[2], labels.shape[3])
         blend = torch.sigmoid(2 * self.draw.field(count, 1, shape, self.draw.knots(3, 8))[:, 0])

@@ -1,4 +1,4 @@
-"""From an adult's label map towards a newborn's: smoother cortex, wider fluid spaces, a myelinated internal capsule.
+"""From an adult's label map towards a newborn's: smoother cortex, wider fluid spaces, parts that look apart.
 
 An adult head shrunk to a newborn's size keeps an adult's folding. At 30 weeks of gestation the cortex has its primary
 sulci alone, and ventricles and the fluid around the brain are wide; by term most secondary sulci are there. The steps
@@ -18,6 +18,7 @@ from neosegdino.synthesis.anatomy import (
     CORTEX,
     FIRST_EXTRACEREBRAL,
     FLUID,
+    HIPPOCAMPAL_RIM,
     INTERNAL_CAPSULE,
     LEFT_HIPPOCAMPUS,
     LENTIFORM,
@@ -78,7 +79,7 @@ def mature(labels: Labels, maturity: Maturity) -> Labels:
     Returns
     -------
     (x, y, z) int array
-        With the posterior limbs of the internal capsules as labels of their own.
+        With the posterior limbs of the internal capsules, and the hippocampi's rims, as labels of their own.
     """
     found = labels.copy()
     for hippocampus in (LEFT_HIPPOCAMPUS, RIGHT_HIPPOCAMPUS):
@@ -94,8 +95,9 @@ def mature(labels: Labels, maturity: Maturity) -> Labels:
         within = (found > 0) & (found < FIRST_EXTRACEREBRAL)
         rim = ndimage.binary_dilation(within, iterations=maturity.fluid_mm) & ~within
         found[rim] = FLUID
-    for side in (0, 1):
+    for side, hippocampus in enumerate((LEFT_HIPPOCAMPUS, RIGHT_HIPPOCAMPUS)):
         _mark_capsule(found, side)
+        found[_rim(found == hippocampus)] = HIPPOCAMPAL_RIM[side]
     return found
 
 
@@ -130,6 +132,14 @@ def _mark_capsule(labels: Labels, side: int) -> None:
         for structure in ((THALAMUS[side],), LENTIFORM[side])
     ]
     labels[near[0] & near[1] & (labels == WHITE[side])] = INTERNAL_CAPSULE[side]
+
+
+def _rim(mask: Mask) -> Mask:
+    """Voxels of a structure that touch its outside."""
+    inside = mask.copy()
+    box = ndimage.find_objects(mask.astype(np.uint8))[0]
+    inside[box] = ndimage.binary_erosion(mask[box])
+    return mask & ~inside
 
 
 def _hemisphere(side: int) -> set[int]:

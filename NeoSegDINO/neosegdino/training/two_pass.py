@@ -10,6 +10,9 @@ costs no more than a full graph. Several ranks share the windows; each decodes o
 As pass 1 holds no graph, a few windows can be decoded together within the memory that one window's graph takes in
 pass 2 anyway; that saves calls. Batched sums may be rounded otherwise than those of one window, so that ``G`` is taken
 at scores which equal pass 2's to within the rounding of their type: no more than what another order of the sums does.
+
+Backward passes run on the thread that calls them. For a GPU torch has a thread of its own, and handing over to it and
+back, once per window, is time in which nothing is launched.
 """
 
 from __future__ import annotations
@@ -75,12 +78,13 @@ def two_pass_step(
     parts = disassemble(gradient, grid)
     after = capture(target.device)
     # From the last window to the first: the order in which the full graph adds up their gradients.
-    if last is not None:
-        last.backward(parts[own[-1]][None])
-    for group, state in reversed(list(zip(first, states, strict=True))):
-        restore(state, target.device)
-        for position in reversed(group):
-            decode([position]).backward(parts[position][None])
+    with torch.autograd.set_multithreading_enabled(False):
+        if last is not None:
+            last.backward(parts[own[-1]][None])
+        for group, state in reversed(list(zip(first, states, strict=True))):
+            restore(state, target.device)
+            for position in reversed(group):
+                decode([position]).backward(parts[position][None])
     restore(after, target.device)
     return value, scores
 
@@ -95,7 +99,8 @@ def full_graph_step(
     windows = torch.cat([decode(group) for group in groups(range(len(grid)), together)])
     scores = reassemble(windows, grid, target.shape, windows.new_tensor(outside))
     value = loss(scores[None], target[None, None])
-    value.backward()
+    with torch.autograd.set_multithreading_enabled(False):
+        value.backward()
     return value.detach(), scores.detach()
 
 
@@ -118,7 +123,7 @@ def _first_pass(
     last = None
     for group in first:
         states.append(capture(target.device))
-        with torch.no_grad():
+        with torch.inference_mode():
             windows.extend(decode(group))
     if own := ranks.mine(len(grid)):
         last = decode(own[-1:])
@@ -134,5 +139,6 @@ def _loss_gradient(loss: Loss, scores: Tensor, target: Tensor, ranks: Ranks) -> 
         return ranks.share(scores.new_empty((), dtype=kind)), ranks.share(torch.empty_like(scores))
     leaf = scores.detach().requires_grad_()
     value = loss(leaf[None], target[None, None])
-    (gradient,) = torch.autograd.grad(value, leaf)
+    with torch.autograd.set_multithreading_enabled(False):
+        (gradient,) = torch.autograd.grad(value, leaf)
     return ranks.share(value.detach().to(kind)), ranks.share(gradient)

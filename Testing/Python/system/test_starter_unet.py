@@ -49,7 +49,7 @@ def test_trained_and_measured_in_little(tmp_path: Path, monkeypatch: pytest.Monk
     fake_maps(tmp_path).save(tmp_path / "maps.npz")
     given = {"maps": tmp_path / "maps.npz", "out": tmp_path / "unet", "device": "cpu", "seed": 1, "seconds": 0.5}
     arguments = argparse.Namespace(
-        **given, limit_s=1e9, compiled=False, count=2, adult=None, json=tmp_path / "figures.json"
+        **given, start=None, limit_s=1e9, compiled=False, count=2, adult=None, json=tmp_path / "figures.json"
     )
     starter_unet.train(arguments)
     starter_unet.measure(arguments)
@@ -58,6 +58,17 @@ def test_trained_and_measured_in_little(tmp_path: Path, monkeypatch: pytest.Monk
     assert all(0 <= value <= 1 for value in figures["Dice, mean of left and right"])
     saved = starter.load_weights(tmp_path / "unet" / "unet.safetensors")
     assert figures["parameters"] == sum(tensor.numel() for tensor in saved.values())
+    begun: list[torch.Tensor] = []
+
+    def watched(network: torch.nn.Module, *rest: object) -> None:
+        begun.extend(tensor.detach().clone() for _, tensor in sorted(network.state_dict().items()))
+
+    monkeypatch.setattr(starter_unet, "optimise", watched)
+    arguments.start = tmp_path / "unet" / "unet.safetensors"
+    starter_unet.train(arguments)
+    assert all(torch.equal(one, other) for one, other in zip(begun, saved.values(), strict=True)), (
+        "it goes on from there"
+    )
 
 
 def test_an_arm_begins_with_the_fine_levels_of_the_network() -> None:

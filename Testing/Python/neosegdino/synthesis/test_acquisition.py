@@ -52,3 +52,12 @@ def test_the_seed_decides() -> None:
     image = torch.rand(2, 10, 10, 10)
     assert torch.equal(acquire(Draw(3, "cpu"), image, 0.8), acquire(Draw(3, "cpu"), image, 0.8))
     assert not torch.equal(acquire(Draw(3, "cpu"), image, 0.8), acquire(Draw(4, "cpu"), image, 0.8))
+
+
+@pytest.mark.parametrize(("grain", "least", "most"), [(0.0, -0.03, 0.03), (1.0, 0.5, 0.8)])
+def test_grain_makes_neighbours_alike_and_no_noise_louder(grain: float, least: float, most: float) -> None:
+    shape = torch.Size([2, 40, 40, 40])
+    noise = acquisition._grainy(Draw(0, "cpu"), shape, torch.full((2, 1, 1, 1), grain))[:, 2:-2, 2:-2, 2:-2]
+    assert float(noise.std()) == pytest.approx(1, abs=0.05)
+    alike = (noise[:, 1:] * noise[:, :-1]).mean() / noise.var()
+    assert least < float(alike) < most

@@ -2,8 +2,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from neosegdino.synthesis.anatomy import INTERNAL_CAPSULE, WHITE
-from neosegdino.synthesis.contrast import sample_means
+from neosegdino.synthesis.anatomy import (
+    HIPPOCAMPAL_RIM,
+    INTERNAL_CAPSULE,
+    LEFT_HIPPOCAMPUS,
+    RIGHT_HIPPOCAMPUS,
+    WHITE,
+)
+from neosegdino.synthesis.contrast import fade_rims, sample_means
 from neosegdino.synthesis.draw import Draw
 from neosegdino.synthesis.label_maps import LabelMaps
 
@@ -45,3 +51,27 @@ def test_the_internal_capsule_is_myelinated_at_birth(contrast: str, brighter: in
         assert (ratio * brighter > 0).float().mean() > 0.9
     else:
         assert ratio.mean().abs() < 0.02
+
+
+def test_hippocampi_fade_towards_white_matter_in_some_images() -> None:
+    labels = (0, *WHITE, LEFT_HIPPOCAMPUS, RIGHT_HIPPOCAMPUS, *HIPPOCAMPAL_RIM)
+    given = [torch.rand(COUNT, len(labels)) for _ in range(2)]
+    tables = [table.clone() for table in given]
+    fade_rims(Draw(0, "cpu"), tables, labels)
+    white, inner, rim = slice(1, 3), slice(3, 5), slice(5, 7)
+    shares = [(t[:, rim] - t[:, inner]) / (t[:, white] - t[:, inner]) for t in tables]
+    for table, before, share in zip(tables, given, shares, strict=True):
+        assert torch.equal(table[:, :5], before[:, :5])
+        assert 0.3 < (share.abs() < 1e-3).all(dim=1).float().mean() < 0.5, "in the others there is no rim to see"
+        assert share.max() > 0.6
+        assert share.min() > -1e-3
+        assert share.max() < 0.701
+        assert torch.allclose(share[:, 0], share[:, 1], atol=1e-2), "both sides look alike"
+    assert not torch.allclose(*shares)
+
+
+def test_maps_without_rims_stay_as_they_are(label_maps: LabelMaps) -> None:
+    table = means(label_maps)
+    before = table.clone()
+    fade_rims(Draw(0, "cpu"), [table], label_maps.labels)
+    assert torch.equal(table, before)

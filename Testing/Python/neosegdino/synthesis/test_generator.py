@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from neosegdino.synthesis.anatomy import FIRST_EXTRACEREBRAL, LEFT_HIPPOCAMPUS, RIGHT_HIPPOCAMPUS
+from neosegdino.synthesis.anatomy import FIRST_EXTRACEREBRAL, HIPPOCAMPAL_RIM, LEFT_HIPPOCAMPUS, RIGHT_HIPPOCAMPUS
 from neosegdino.synthesis.deformation import View, sample_points
 from neosegdino.synthesis.draw import Draw
 from neosegdino.synthesis.generator import Generator
@@ -57,6 +57,36 @@ def test_structures_name_every_label_and_lump_what_is_outside_the_brain(label_ma
     assert make.structure_count == len(inside) + 1
     assert len({int(make.structures[label_maps.index(label)]) for label in inside}) == len(inside)
     assert int(make.structures[0]) == 0
+
+
+@VIEWS
+def test_a_rim_is_a_part_of_its_hippocampus(rimmed_maps: LabelMaps, view: View) -> None:
+    make, twin = generator(rimmed_maps, 5), generator(rimmed_maps, 5)
+    batch, fine = make(8, view), twin.labels(8, view.fine())
+    factor = view.supersampling
+    for value, (label, rim) in enumerate(
+        zip((LEFT_HIPPOCAMPUS, RIGHT_HIPPOCAMPUS), HIPPOCAMPAL_RIM, strict=True), start=1
+    ):
+        inner, outer = (fine == rimmed_maps.index(part) for part in (label, rim))
+        assert outer.any()
+        assert make.structures[rimmed_maps.index(rim)] == make.structures[rimmed_maps.index(label)]
+        share = F.avg_pool3d((inner | outer).float()[:, None], factor)[:, 0]
+        seen = (batch.target == value).flatten(1).any(1)  # the others may lie beyond the acquired volume
+        assert seen.sum() >= 4
+        assert not ((batch.target == value) & (share < 0.5)).any()
+        missed = (share >= 0.5) & (batch.target != value)
+        assert missed[seen].float().sum() <= 0.1 * (batch.target == value).sum()
+
+
+def test_rims_are_seen_in_some_images(rimmed_maps: LabelMaps) -> None:
+    """Whether the rims' mean intensity lies away from the inner part's, before any acquisition."""
+    make = generator(rimmed_maps, 1)
+    labels = make.labels(1, NEAR).expand(64, -1, -1, -1)
+    images = make._intensities(labels)
+    inner, rim = (labels[0] == rimmed_maps.index(part) for part in (LEFT_HIPPOCAMPUS, HIPPOCAMPAL_RIM[0]))
+    apart = (images[:, inner].mean(dim=1) / images[:, rim].mean(dim=1)).log().abs()
+    assert 0.2 < (apart > 0.1).float().mean() < 0.7
+    assert (apart < 0.05).float().mean() > 0.25
 
 
 def test_a_coarse_voxel_belongs_to_what_fills_half_of_it(label_maps: LabelMaps) -> None:

@@ -7,6 +7,7 @@ import pytest
 from neosegdino.synthesis.anatomy import (
     CORTEX,
     FLUID,
+    HIPPOCAMPAL_RIM,
     INTERNAL_CAPSULE,
     LEFT_HIPPOCAMPUS,
     PAIRS,
@@ -70,6 +71,11 @@ def count(labels: Labels, *wanted: int) -> int:
     return int(np.isin(labels, wanted).sum())
 
 
+def whole_hippocampi(labels: Labels) -> Labels:
+    """Labels with the rims as parts of the hippocampi."""
+    return np.select([labels == rim for rim in HIPPOCAMPAL_RIM], list(HIPPOCAMPI), labels)
+
+
 def sulci(labels: Labels) -> int:
     """Voxels of fluid well below the surface of the brain, without the fissure between its halves."""
     deep = ball((0, 0, 0), (28, 26, 23)) & (np.abs(PLACE[..., 0]) > 4)
@@ -116,7 +122,7 @@ def test_fluid_grows_outwards_alone(head: Labels) -> None:
 
 @pytest.mark.parametrize("maturity", [maturity.name for maturity in MATURITIES])
 def test_deep_structures_stay_and_hippocampi_nearly_so(head: Labels, maps: dict[str, Labels], maturity: str) -> None:
-    found = maps[maturity]
+    found = whole_hippocampi(maps[maturity])
     for label in DEEP:
         assert np.array_equal(found == label, head == label)
     for label in (*HIPPOCAMPI, *AMYGDALA):
@@ -134,6 +140,14 @@ def test_the_capsule_is_the_white_matter_between_thalamus_and_putamen(head: Labe
         for structure in (THALAMUS[side], PUTAMEN[side]):
             away = ndimage.distance_transform_edt(head != structure)
             assert away[tuple(capsule.T)].max() <= 3
+
+
+def test_the_rim_of_a_hippocampus_is_what_touches_its_outside(maps: dict[str, Labels]) -> None:
+    for label, rim in zip(HIPPOCAMPI, HIPPOCAMPAL_RIM, strict=True):
+        inner, whole = maps["adult"] == label, whole_hippocampi(maps["adult"]) == label
+        assert inner.any()
+        assert np.array_equal(inner, ndimage.binary_erosion(whole))
+        assert np.array_equal(maps["adult"] == rim, whole & ~inner)
 
 
 @pytest.mark.parametrize("maturity", [MATURITIES[0], MATURITIES[2]], ids=lambda maturity: maturity.name)

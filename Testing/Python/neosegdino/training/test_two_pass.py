@@ -182,6 +182,18 @@ def test_results_are_detached_and_scores_are_reassembled() -> None:
     assert scores[:, -1, 0, -1].tolist() == list(OUTSIDE)
 
 
+@pytest.mark.parametrize("step", [two_pass_step, full_graph_step])
+def test_backward_passes_run_on_the_thread_that_calls_them(step: Step) -> None:
+    made = setting("shared", *CASES["exact cut"], torch.float32)
+    seen: list[bool] = []
+    for parameter in made.arms.parameters():
+        parameter.register_hook(lambda gradient: seen.append(torch._C._is_multithreading_enabled()))
+    made.gradients(step, dice_and_cross_entropy())
+    assert seen
+    assert not any(seen)
+    assert torch._C._is_multithreading_enabled(), "torch's setting is put back"
+
+
 class SavedBytes:
     """Bytes that decoding keeps for the backward pass: what lives now, and the most that lived at once."""
 
