@@ -13,14 +13,16 @@ VENTRICLES = ((4, 5), (43, 44))
 LENTIFORM = ((12, 13), (51, 52))
 INTERNAL_CAPSULE = (157, 158)
 """Posterior limbs: the white matter that is myelinated at birth."""
-HIPPOCAMPAL_RIM = (217, 253)
-"""The outermost voxels of the left and right hippocampus, towards alveus, fimbria and subiculum; part of it."""
+HIPPOCAMPAL_RIMS = ((217, 253), (218, 254))
+"""Layers, a voxel thick, of the left and right hippocampus from the surface inwards: alveus, fimbria, subiculum."""
+HIPPOCAMPI = ((LEFT_HIPPOCAMPUS, 217, 218), (RIGHT_HIPPOCAMPUS, 253, 254))
+"""All labels of the left hippocampus, and of the right one."""
 FLUID = 24
 """Fluid around the brain."""
 
 PAIRS = {
     2: 41, 3: 42, 4: 43, 5: 44, 7: 46, 8: 47, 10: 49, 11: 50, 12: 51, 13: 52, 17: 53, 18: 54,
-    25: 57, 26: 58, 28: 60, 30: 62, 136: 137, 157: 158, 163: 164, 217: 253,
+    25: 57, 26: 58, 28: 60, 30: 62, 136: 137, 157: 158, 163: 164, 217: 253, 218: 254,
 }  # fmt: skip
 """Left label to right label."""
 
@@ -29,7 +31,7 @@ TISSUES = {
     "csf": (4, 5, 14, 15, 24, 30, 43, 44, 62, 72),
     "white": (2, 7, 25, 28, 41, 46, 57, 60, 85, 136, 137, 163, 164),
     "myelinated": (157, 158),
-    "grey": (3, 8, 17, 18, 42, 47, 53, 54, 217, 253),
+    "grey": (3, 8, 17, 18, 42, 47, 53, 54, 217, 218, 253, 254),
     "deep": (10, 11, 12, 13, 16, 26, 49, 50, 51, 52, 58),
 }
 """Tissue to labels; every other label is extracerebral."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neosegdino.synthesis.anatomy import (
     FIRST_EXTRACEREBRAL,
-    HIPPOCAMPAL_RIM,
+    HIPPOCAMPAL_RIMS,
     LEFT_HIPPOCAMPUS,
     RIGHT_HIPPOCAMPUS,
     WHITE,
@@ -65,7 +65,8 @@ def fade_rims(draw: Draw, tables: Sequence[Tensor], labels: tuple[int, ...]) -> 
     """Let the hippocampi fade into white matter towards their surface, in some images.
 
     Alveus, fimbria and the strata of subiculum lie there, which manual protocols count in whole or in part. Without
-    them a model learns that a hippocampus ends where its grey does, and answers too small where contrast is low.
+    them a model learns that a hippocampus ends where its grey does, and answers too small where contrast is low. The
+    inner layer fades by a part of what the outer one does.
 
     Parameters
     ----------
@@ -79,10 +80,12 @@ def fade_rims(draw: Draw, tables: Sequence[Tensor], labels: tuple[int, ...]) -> 
     fades = draw.chance(0.6, len(tables[0]))
     for table in tables:
         share = draw.uniform(0, 0.7, len(table)) * fades
-        for rim, inner, white in zip(HIPPOCAMPAL_RIM, (LEFT_HIPPOCAMPUS, RIGHT_HIPPOCAMPUS), WHITE, strict=True):
-            if rim in labels:
-                place, first, second = (labels.index(label) for label in (rim, inner, white))
-                table[:, place] = torch.lerp(table[:, first], table[:, second], share)
+        for rims in HIPPOCAMPAL_RIMS:
+            for rim, inner, white in zip(rims, (LEFT_HIPPOCAMPUS, RIGHT_HIPPOCAMPUS), WHITE, strict=True):
+                if rim in labels:
+                    place, first, second = (labels.index(label) for label in (rim, inner, white))
+                    table[:, place] = torch.lerp(table[:, first], table[:, second], share)
+            share = share * draw.uniform(0, 1, len(table))
 
 
 def _table(

@@ -13,10 +13,8 @@ from neosegdino.model import rescale_windows
 from neosegdino.synthesis.acquisition import acquire
 from neosegdino.synthesis.anatomy import (
     FIRST_EXTRACEREBRAL,
-    HIPPOCAMPAL_RIM,
-    LEFT_HIPPOCAMPUS,
+    HIPPOCAMPI,
     NOT_CEREBRUM,
-    RIGHT_HIPPOCAMPUS,
 )
 from neosegdino.synthesis.contrast import KINDS, fade_rims, sample_means
 from neosegdino.synthesis.deformation import View, sample_points
@@ -79,10 +77,7 @@ class Generator:
         self.hippocampi = torch.from_numpy(maps.hippocampi).to(draw.device)
         self.mirror = torch.from_numpy(maps.mirror_table()).to(draw.device)
         self.structures, self.structure_count = self._structures()
-        self.parts = [
-            self._table((LEFT_HIPPOCAMPUS, HIPPOCAMPAL_RIM[0]).__contains__),
-            self._table((RIGHT_HIPPOCAMPUS, HIPPOCAMPAL_RIM[1]).__contains__),
-        ]
+        self.parts = [self._table(own.__contains__) for own in HIPPOCAMPI]
         self.brain = self._table(lambda label: 0 < label < FIRST_EXTRACEREBRAL and label != 24)
         self.cerebrum = self.brain & ~self._table(lambda label: label in NOT_CEREBRUM)
 
@@ -124,7 +119,7 @@ class Generator:
 
     def _structures(self) -> tuple[Tensor, int]:
         """Class of every label: its own, but one for all that is outside the brain, and a rim's is the whole's."""
-        whole = dict(zip(HIPPOCAMPAL_RIM, (LEFT_HIPPOCAMPUS, RIGHT_HIPPOCAMPUS), strict=True))
+        whole = {part: own[0] for own in HIPPOCAMPI for part in own}
         names = [whole.get(label, min(label, FIRST_EXTRACEREBRAL)) for label in self.maps.labels]
         order = sorted(set(names))
         return torch.tensor([order.index(name) for name in names], device=self.draw.device), len(order)

@@ -18,7 +18,7 @@ from neosegdino.synthesis.anatomy import (
     CORTEX,
     FIRST_EXTRACEREBRAL,
     FLUID,
-    HIPPOCAMPAL_RIM,
+    HIPPOCAMPAL_RIMS,
     INTERNAL_CAPSULE,
     LEFT_HIPPOCAMPUS,
     LENTIFORM,
@@ -97,7 +97,8 @@ def mature(labels: Labels, maturity: Maturity) -> Labels:
         found[rim] = FLUID
     for side, hippocampus in enumerate((LEFT_HIPPOCAMPUS, RIGHT_HIPPOCAMPUS)):
         _mark_capsule(found, side)
-        found[_rim(found == hippocampus)] = HIPPOCAMPAL_RIM[side]
+        for rim in HIPPOCAMPAL_RIMS:
+            found[_rim(found == hippocampus)] = rim[side]
     return found
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from neosegdino.synthesis.anatomy import (
-    HIPPOCAMPAL_RIM,
+    HIPPOCAMPAL_RIMS,
     INTERNAL_CAPSULE,
     LEFT_HIPPOCAMPUS,
     RIGHT_HIPPOCAMPUS,
@@ -54,12 +54,15 @@ def test_the_internal_capsule_is_myelinated_at_birth(contrast: str, brighter: in
 
 
 def test_hippocampi_fade_towards_white_matter_in_some_images() -> None:
-    labels = (0, *WHITE, LEFT_HIPPOCAMPUS, RIGHT_HIPPOCAMPUS, *HIPPOCAMPAL_RIM)
+    labels = (0, *WHITE, LEFT_HIPPOCAMPUS, RIGHT_HIPPOCAMPUS, *HIPPOCAMPAL_RIMS[0], *HIPPOCAMPAL_RIMS[1])
     given = [torch.rand(COUNT, len(labels)) for _ in range(2)]
     tables = [table.clone() for table in given]
     fade_rims(Draw(0, "cpu"), tables, labels)
-    white, inner, rim = slice(1, 3), slice(3, 5), slice(5, 7)
-    shares = [(t[:, rim] - t[:, inner]) / (t[:, white] - t[:, inner]) for t in tables]
+    white, inner, rim, next_in = slice(1, 3), slice(3, 5), slice(5, 7), slice(7, 9)
+    shares, smaller = (
+        [(t[:, part] - t[:, inner]) / (t[:, white] - t[:, inner]) for t in tables] for part in (rim, next_in)
+    )
+    assert all((less.abs() <= more.abs() + 1e-3).all() for less, more in zip(smaller, shares, strict=True))
     for table, before, share in zip(tables, given, shares, strict=True):
         assert torch.equal(table[:, :5], before[:, :5])
         assert 0.3 < (share.abs() < 1e-3).all(dim=1).float().mean() < 0.5, "in the others there is no rim to see"
