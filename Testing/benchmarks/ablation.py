@@ -3,14 +3,15 @@
     python Testing/benchmarks/ablation.py encoder KIND MAPS.npz --out DIR --seconds 300
     python Testing/benchmarks/ablation.py row NAME MAPS.npz --encoder FILE.safetensors --out DIR --steps N
     python Testing/benchmarks/ablation.py all MAPS.npz --encoder FILE.safetensors --out DIR --steps N [--rows NAME ...]
-    python Testing/benchmarks/ablation.py table DIR
+    python Testing/benchmarks/ablation.py table DIR [--markdown FILE]
 
 MAPS.npz is packed by `starter_cli pack`. `encoder` trains an encoder from scratch: ``supervised`` (naming all
 structures, as the starter's was), ``distilled`` (self-distillation) or ``both``, each for the same time; it leaves
 DIR/KIND/encoder.safetensors, which the row ``encoder-KIND`` takes. `row` trains decoding arms above a frozen encoder
 and leaves DIR/NAME.json; `all` does several rows that are not there yet, by default those whose encoder there is.
 All rows see the same training images in the same order, and are measured on the same images of heads that were not
-trained on. `table` prints the table and writes DIR/ablation.json in the form of the other benchmarks.
+trained on. `table` prints the table and writes DIR/ablation.json in the form of the other benchmarks, and on request a
+Markdown file for a bundle's card.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import figures
 import numpy as np
 
 TABLE = "ablation.json"
+OTHER_WORK = "Machine or card had other work, such as several rows at once: the times say nothing."
 
 
 def row(arguments: argparse.Namespace, name: str) -> None:
@@ -79,10 +81,13 @@ def table(arguments: argparse.Namespace) -> None:
     rows = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items() if path.exists()}
     if BASELINE not in rows:
         raise SystemExit(f"{arguments.folder} holds no {BASELINE}.json, which all rows are compared with.")
-    print("\n".join(markdown(rows, rows[BASELINE])))
-    print(f"\n{NOTE}", *sorted({found["machine"] for found in rows.values()}), sep="\n")
-    target = arguments.folder / TABLE
-    target.write_text(json.dumps(record(rows, rows[BASELINE]), indent=2) + "\n", encoding="utf-8")
+    made = record(rows, rows[BASELINE])
+    notes = [f"Measured on {made['data']}.", NOTE, *([OTHER_WORK] if made["busy"] else [])]
+    text = "\n".join([*markdown(rows, rows[BASELINE]), "", *notes]) + "\n"
+    print(text, *sorted({found["machine"] for found in rows.values()}), sep="\n")
+    (arguments.folder / TABLE).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    if arguments.markdown:
+        arguments.markdown.write_text(text, encoding="utf-8")
 
 
 def markdown(rows: dict[str, dict[str, Any]], baseline: dict[str, Any]) -> list[str]:
@@ -183,6 +188,7 @@ def parse() -> argparse.Namespace:
     kind.add_argument("--seconds", type=float, default=300, help="of training")
     kind.add_argument("--steps", type=int, help="in place of a time")
     told.add_argument("folder", type=Path)
+    told.add_argument("--markdown", type=Path, help="write the table to this file as well")
     return parser.parse_args()
 
 

@@ -1,6 +1,6 @@
 """How much the answer changes when an image is shown otherwise: turned, cropped, resampled, noisy, unevenly bright.
 
-    python Testing/benchmarks/robustness.py IMAGE [IMAGE ...] [--json FILE]
+    python Testing/benchmarks/robustness.py IMAGE [IMAGE ...] [--json FILE] [--markdown FILE]
 
 Every image is segmented as it is and in every changed form; the changed answer is brought back onto the image's own
 grid and compared with the untouched one by Dice. It says how steady the answer is, not how right. An axis order or a
@@ -128,11 +128,22 @@ def crossed(base: Volume, labels: NDArray[np.uint8], changed: Volume, found: NDA
     return bool(max(agreement(base, swapped, changed, found)) > 0.1)
 
 
+def markdown(table: dict[str, dict[str, tuple[float, float]]], summary: str) -> str:
+    """Markdown table: changes by images, left and right in a cell."""
+    names = list(next(iter(table.values())))
+    lines = [f"| change | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
+    for change, row in table.items():
+        cells = (f"{left:.3f} / {right:.3f}" for left, right in row.values())
+        lines.append(f"| {change} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", f"Left / right; {summary}."]) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("images", type=Path, nargs="+")
     parser.add_argument("--bundle", help="name or folder; the shipped one by default")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--markdown", type=Path, help="write the table to this file, for a bundle's card")
     arguments = parser.parse_args()
     bundle = find_bundle(arguments.bundle)
     table: dict[str, dict[str, tuple[float, float]]] = {}
@@ -149,12 +160,13 @@ def main() -> None:
             print(f"{path.name}, {name}: Dice {left:.3f} {right:.3f}", flush=True)
     values = [value for row in table.values() for pair in row.values() for value in pair]
     median = float(np.median(values))
-    print(
-        f"median {median:.3f} (aim {BAR}), smallest {min(values):.3f}, sides crossed {swaps} times, n = {len(values)}"
-    )
+    summary = f"median {median:.3f} of {len(values)}, smallest {min(values):.3f}, sides crossed {swaps} times"
+    print(f"{summary} (aim {BAR})")
     if arguments.json:
         record = {"bundle": bundle.spec.version, "median": median, "crossed": swaps, "dice": table}
         arguments.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    if arguments.markdown:
+        arguments.markdown.write_text(markdown(table, summary), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -18,10 +18,18 @@ from neosegdino.spec import (
     Terminology,
 )
 from neosegdino.training import starter
-from neosegdino.training.starter_card import CARD, NOTICE, PICTURES, figures_table, picture_sections
+from neosegdino.training.starter_card import (
+    CARD,
+    NOTICE,
+    PICTURES,
+    TABLES,
+    figures_table,
+    picture_sections,
+    table_sections,
+)
 
 NAME = "neonatal-starter"
-VERSION = "0.3.0"
+VERSION = "0.4.0"
 LARGEST = 25_000_000
 """Bytes of all files together; it ships with the extension."""
 
@@ -46,7 +54,7 @@ def assemble(folder: Path, target: Path, licence_text: str, accuracy: list[Accur
     ----------
     folder : Path
         Holds ``encoder.safetensors``, ``decoder.safetensors`` and ``locator.safetensors``, and maybe
-        pictures that the card can show.
+        pictures and tables that the card can show.
     target : Path
         The bundle's folder.
     licence_text : str
@@ -72,7 +80,9 @@ def assemble(folder: Path, target: Path, licence_text: str, accuracy: list[Accur
             f"The bundle would have {size / 1e6:.1f} MB, {LARGEST / 1e6:.0f} MB are allowed.",
             f"Use smaller pictures in {folder}, or a smaller decoder.",
         )
-    card = CARD.format(figures=figures_table(accuracy), pictures=picture_sections(shown))
+    tables = {name: (folder / name).read_text(encoding="utf-8") for name in TABLES if (folder / name).exists()}
+    sections = {"tables": table_sections(tables), "pictures": picture_sections(shown)}
+    card = CARD.format(figures=figures_table(accuracy), **sections)
     extra = {"CARD.md": card, "NOTICE.md": NOTICE, "LICENSE.txt": licence_text, **shown}
     return write_bundle(target, _spec(accuracy, starter.load_temperature(folder)), tensors, extra, replace=replace)
 

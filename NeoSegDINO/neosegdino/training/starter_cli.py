@@ -160,7 +160,7 @@ def join(folder: Path, file: Path) -> None:
 @click.option("--figures", type=click.Path(path_type=Path, exists=True), help="Measured figures (JSON).")
 @click.option("--replace", is_flag=True, help="Replace a bundle that stands there.")
 def bundle(weights: Path, target: Path, licence: Path, figures: Path | None, replace: bool) -> None:
-    """Put the trained WEIGHTS (a folder), and the pictures there, together into the bundle TARGET."""
+    """Put the trained WEIGHTS (a folder), and the pictures and tables there, together into the bundle TARGET."""
     from neosegdino.training.figures import load_figures
     from neosegdino.training.starter_bundle import assemble
 
@@ -222,7 +222,7 @@ def gallery(packed: Path, target: Path, pairs: int, seed: int) -> None:
 @click.argument("packed", type=click.Path(path_type=Path, exists=True))
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--contrast", type=click.Choice(["newborn T1", "newborn T2"]), default="newborn T2", show_default=True)
-@click.option("--seed", default=12, show_default=True)
+@click.option("--seed", default=34, show_default=True)
 def sample(packed: Path, target: Path, contrast: str, seed: int) -> None:
     """Make one synthetic newborn's whole head of the held-out maps: TARGET.nii.gz."""
     from neosegdino.synthesis.draw import Draw

@@ -89,7 +89,7 @@ def call(ablation: ModuleType, maps: Path, tmp_path: Path, monkeypatch: pytest.M
 
     def work(*arguments: str) -> Path:
         command, *rest = arguments
-        given = [str(tmp_path / "out")] if command == "table" else [*rest, "--out", str(tmp_path / "out")]
+        given = [str(tmp_path / "out"), *rest] if command == "table" else [*rest, "--out", str(tmp_path / "out")]
         device = [] if command == "table" else ["--device", "cpu"]
         monkeypatch.setattr(sys, "argv", ["ablation.py", command, *given, *device])
         ablation.main()
@@ -116,10 +116,12 @@ def test_every_row_is_trained_measured_and_told(
     assert not (out / "encoder-both.json").exists(), "its encoder is not there"
 
     capsys.readouterr()
-    call("table")
+    call("table", "--markdown", str(out / "ablation.md"))
     lines = capsys.readouterr().out.splitlines()
     assert {line.split("|")[1].strip() for line in lines if line.startswith("| ")} == {"row", *names}
+    assert (out / "ablation.md").read_text().splitlines()[: len(names) + 2] == lines[: len(names) + 2]
     record = json.loads((out / "ablation.json").read_text())
+    assert record["busy"] == any(entry["busy"] for entry in found.values())
     assert len(record["figures"]) == len(names)
     assert record["rows"]["baseline"] == found["baseline"]
 

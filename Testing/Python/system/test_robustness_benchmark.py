@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from benchmarks.robustness import CHANGES, agreement, crossed, resampled, tilted
+from benchmarks.robustness import CHANGES, agreement, crossed, markdown, resampled, tilted
 from neosegdino.geometry import Grid, bounds
 from neosegdino.measure import centroids_ras
 from neosegdino.volume import Volume
@@ -90,3 +90,13 @@ def test_resampling_covers_the_same_head(head: Volume, spacing_mm: float) -> Non
     assert changed.spacing == pytest.approx([spacing_mm] * 3)
     reach = bounds(changed.shape, changed.affine) - bounds(head.shape, head.affine)
     assert np.abs(reach).max() <= 1.5 * max(spacing_mm, *SPACING)
+
+
+def test_the_table_has_a_row_for_every_change_and_a_column_for_every_image() -> None:
+    table = {"cropped": {"a.nii": (0.5, 0.25), "b.nii": (1.0, 0.75)}, "bias field": {"a.nii": (0, 0), "b.nii": (1, 1)}}
+    head, line, first, second, _, summary = markdown(table, "median 0.6 of 8").splitlines()
+    assert head == "| change | a.nii | b.nii |"
+    assert line.count("---") == 3
+    assert first == "| cropped | 0.500 / 0.250 | 1.000 / 0.750 |"
+    assert second.startswith("| bias field | 0.000")
+    assert summary == "Left / right; median 0.6 of 8."
