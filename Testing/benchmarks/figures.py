@@ -60,6 +60,15 @@ def at_least(what: str, values: Sequence[float], unit: str, limit: float) -> Fig
     return Figure(what, median, min(values), max(values), unit, f"at least {limit:g} {unit}".strip(), median >= limit)
 
 
+def sample_words() -> str:
+    """Name, voxels and their size of the shipped sample."""
+    import nibabel as nib
+
+    header = nib.load(SAMPLE).header
+    shape = "x".join(str(n) for n in header.get_data_shape())
+    return f"{SAMPLE.name} ({shape} voxels of {header.get_zooms()[0]:.1f} mm)"
+
+
 def busy() -> bool:
     """Whether the machine has other work."""
     return hasattr(os, "getloadavg") and os.getloadavg()[0] / cores() > BUSY

@@ -83,7 +83,7 @@ def main() -> None:
     benchmark.parser.add_argument("images", nargs="*", type=Path, metavar="NIFTI", help="further images")
     arguments = benchmark.parser.parse_args()
     rows = [figure for image in [SAMPLE, *arguments.images] for figure in measure(image)]
-    benchmark.finish(f"{SAMPLE.name} (122x176x130 voxels of 0.8 mm); {REPEATS} runs each", rows, arguments.json)
+    benchmark.finish(f"{figures.sample_words()}; {REPEATS} runs each", rows, arguments.json)
 
 
 if __name__ == "__main__":

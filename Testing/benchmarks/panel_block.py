@@ -63,7 +63,7 @@ def once() -> dict[str, object]:
     loop.exec_()
     timer.stop()
     session.process_events()
-    if ui.resultTable.rowCount != 2:
+    if ui.resultTable.rowCount < 2:
         raise SystemExit(f"no result: {ui.messageLabel.text}")
     worst = sorted(clock.gaps, reverse=True)[:5]
     return {
@@ -89,7 +89,7 @@ def main() -> None:
         figures.plain("putting the result into the scene", [run["result_ms"] for run in runs], "ms"),
         figures.plain("from click to shown result", [run["total_s"] for run in runs], "s"),
     ]
-    benchmark.finish(f"{SAMPLE.name} (122x176x130 voxels of 0.8 mm); {REPEATS} fresh processes", rows, arguments.json)
+    benchmark.finish(f"{figures.sample_words()}; {REPEATS} fresh processes", rows, arguments.json)
 
 
 if __name__ == "__main__":
