@@ -31,6 +31,7 @@ def slicer_scene() -> Iterator[Session]:
     unused = session.dialogs.unused
     session.clear()
     assert session.problems.take() == []
+    assert session.views_are_there(), "the test removed nodes of views, which Slicer never does"
     assert unused == 0, f"{unused} answers were set for dialogs that never came"
 
 

@@ -102,6 +102,11 @@ class Session:
         if not self.uses_slicer_source:
             self.packaging.calls.clear()
 
+    def views_are_there(self) -> bool:
+        """Whether the scene still holds the nodes that the slice views were built with."""
+        nodes = [logic.GetSliceNode() for logic in self.world.slice_logics.values()]
+        return all(node is not None and self.scene.IsNodePresent(node) for node in nodes)
+
     def process_events(self) -> None:
         """Let timers and posted events run."""
         self.app.processEvents()
