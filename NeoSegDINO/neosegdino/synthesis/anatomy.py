@@ -15,7 +15,7 @@ INTERNAL_CAPSULE = (157, 158)
 """Posterior limbs: the white matter that is myelinated at birth."""
 HIPPOCAMPAL_RIMS = ((217, 253), (218, 254))
 """Layers, a voxel thick, of the left and right hippocampus from the surface inwards: alveus, fimbria, subiculum."""
-HIPPOCAMPI = ((LEFT_HIPPOCAMPUS, 217, 218), (RIGHT_HIPPOCAMPUS, 253, 254))
+HIPPOCAMPI = tuple(zip((LEFT_HIPPOCAMPUS, RIGHT_HIPPOCAMPUS), *HIPPOCAMPAL_RIMS, strict=True))
 """All labels of the left hippocampus, and of the right one."""
 FLUID = 24
 """Fluid around the brain."""

@@ -1,4 +1,4 @@
-"""From an adult's label map towards a newborn's: smoother cortex, wider fluid spaces, parts that look apart.
+"""From an adult's label map towards a newborn's: smoother cortex, wider fluid spaces, contrasts of its own.
 
 An adult head shrunk to a newborn's size keeps an adult's folding. At 30 weeks of gestation the cortex has its primary
 sulci alone, and ventricles and the fluid around the brain are wide; by term most secondary sulci are there. The steps
