@@ -252,17 +252,25 @@ def _state_in_words(name: Name, *, at_work: bool) -> str:
 
     if weights_store.there(name):
         try:
-            record = weights_store.read_record(name)
-        except WeightsError as error:
-            return str(error)
-        size = size_in_words((name.folder / weights_store.FILE).stat().st_size)
-        return _("Here since {day}, {size}, SHA-256 {digest}...").format(
-            day=record.fetched, size=size, digest=record.sha256[:12]
-        )
+            return _here_in_words(name)
+        except (WeightsError, FileNotFoundError) as error:
+            if weights_store.there(name):  # else they were removed just now, by this panel or in another Slicer
+                return str(error)
     for part in weights_store.begun(name):
         text = _("{done} of {size} have come.") if at_work else _("Paused: {done} of {size} have come.")
         return text.format(done=size_in_words(part.bytes), size=size_in_words(part.size))
     return _("Not on this computer.")
+
+
+def _here_in_words(name: Name) -> str:
+    """Since when some weights are here, and what they are."""
+    from neosegdino import weights_store
+
+    record = weights_store.read_record(name)
+    size = size_in_words((name.folder / weights_store.FILE).stat().st_size)
+    return _("Here since {day}, {size}, SHA-256 {digest}...").format(
+        day=record.fetched, size=size, digest=record.sha256[:12]
+    )
 
 
 def _stage_in_words(stage: str) -> str:

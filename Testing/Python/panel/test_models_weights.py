@@ -230,6 +230,25 @@ class TestRemove:
         assert weights_store.there(NAME) is stays
         assert ui.downloadWeightsButton.enabled is not stays
 
+    @pytest.mark.parametrize("early", [True, False], ids=["before its record is read", "after it"])
+    def test_weights_that_go_while_they_are_looked_at_are_not_there(
+        self, ui, agreed, done, module_widget, monkeypatch, early
+    ):
+        ui.downloadWeightsButton.click()
+        done()
+        read = weights_store.read_record
+
+        def read_while_another_removes(name):
+            if early:
+                weights_store.remove(name)
+            record = read(name)
+            weights_store.remove(name)
+            return record
+
+        monkeypatch.setattr(weights_store, "read_record", read_while_another_removes)
+        module_widget.modelsTab.update()
+        assert ui.weightsStateLabel.text == "Not on this computer."
+
     def test_damaged_weights_say_so_and_can_be_removed(self, ui, agreed, slicer_scene, done, module_widget):
         ui.downloadWeightsButton.click()
         done()

@@ -96,7 +96,7 @@ def test_the_console_page_runs_from_top_to_bottom(
     for block in blocks(TUTORIALS / "console.md", "python"):
         exec(compile(block, "console.md", "exec"), names)
     said = capsys.readouterr().out
-    assert re.search(r"left 0\.\d\d ml \d\d%", said)
+    assert re.search(r"left \d\.\d\d ml \d\d%", said)
     assert "Cancelled. Nothing was changed." in said
     assert "'Empty'" in said
     assert re.search(r"[1-9]\d* voxels of \(\d+, \d+, \d+\)", said)
