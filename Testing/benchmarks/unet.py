@@ -58,8 +58,7 @@ def main() -> None:
             "times faster", [other / own for own, other in zip(ours, theirs, strict=True)], "times", limit=5
         ),
     ]
-    size = "x".join(map(str, volume.shape))
-    benchmark.finish(f"{SAMPLE.name}, {size} voxels; {ROUNDS} rounds", rows, arguments.json)
+    benchmark.finish(f"{figures.sample_words()}; {ROUNDS} rounds", rows, arguments.json)
 
 
 if __name__ == "__main__":
