@@ -22,14 +22,14 @@ from neosegdino.training.starter_card import (
     CARD,
     NOTICE,
     PICTURES,
-    TABLES,
+    TEXTS,
     figures_table,
     picture_sections,
-    table_sections,
+    text_sections,
 )
 
 NAME = "neonatal-starter"
-VERSION = "0.4.0"
+VERSION = "0.5.0"
 LARGEST = 25_000_000
 """Bytes of all files together; it ships with the extension."""
 
@@ -54,7 +54,7 @@ def assemble(folder: Path, target: Path, licence_text: str, accuracy: list[Accur
     ----------
     folder : Path
         Holds ``encoder.safetensors``, ``decoder.safetensors`` and ``locator.safetensors``, and maybe
-        pictures and tables that the card can show.
+        pictures, texts and tables that the card can show.
     target : Path
         The bundle's folder.
     licence_text : str
@@ -80,8 +80,8 @@ def assemble(folder: Path, target: Path, licence_text: str, accuracy: list[Accur
             f"The bundle would have {size / 1e6:.1f} MB, {LARGEST / 1e6:.0f} MB are allowed.",
             f"Use smaller pictures in {folder}, or a smaller decoder.",
         )
-    tables = {name: (folder / name).read_text(encoding="utf-8") for name in TABLES if (folder / name).exists()}
-    sections = {"tables": table_sections(tables), "pictures": picture_sections(shown)}
+    texts = {name: (folder / name).read_text(encoding="utf-8") for name in TEXTS if (folder / name).exists()}
+    sections = {"texts": text_sections(texts), "pictures": picture_sections(shown)}
     card = CARD.format(figures=figures_table(accuracy), **sections)
     extra = {"CARD.md": card, "NOTICE.md": NOTICE, "LICENSE.txt": licence_text, **shown}
     return write_bundle(target, _spec(accuracy, starter.load_temperature(folder)), tensors, extra, replace=replace)

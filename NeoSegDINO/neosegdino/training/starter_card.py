@@ -19,10 +19,6 @@ Left and right hippocampus from a newborn's brain MRI (T1w or T2w). **Research u
   ventricles and fluid spaces, a myelinated internal capsule, hippocampi that fade towards their surface), shrunk to
   newborn size, deformed, given newborn and random contrasts and the faults of acquisitions. **No patient image was
   used.** The method follows arXiv 2602.23962.
-- Trained in pieces: the encoder (4,900 steps) and a first part of the locating arm (850 steps) on one H200 on heads
-  that were shrunk and deformed alone; then on one H100 the locating arm (1,805 steps) and the decoding arm (8,098
-  steps, 640 s) on heads with all of the above but the fading; then the decoding arm on heads with it (9,491 steps,
-  520 s). Its fine levels began with the weights of a plain U-Net without encoder (34,234 steps, 1,085 s).
 - The confidence is tempered: the scores are divided by a temperature that was fitted on further images of the
   training heads.
 
@@ -32,18 +28,13 @@ Left and right hippocampus from a newborn's brain MRI (T1w or T2w). **Research u
 - Adult heads taken towards a newborn's are not newborn anatomy; expect errors at the head (amygdala) and the tail.
 - Ages: brains of about 180 to 850 ml (30 weeks of gestation to 3 months after term). Contrasts: T1w, T2w. Spacing up
   to about 3 mm in one direction. Outside of this it was not tried.
-- Not shown to be better than a plain network: a 3D U-Net of 11.1 million parameters, trained for 2,135 s on one H100
-  (`starter_unet.py`), reached a Dice of 0.834 and 0.831 on the 200 synthetic windows below, and of 0.863 and 0.880 on
-  the adult. Encoder and arm took 2,730 s in all. What the encoder adds was measured after short training alone, on
-  heads without the fading.
-- T1w and T2w of one infant gave unlike volumes: left 1.50 and 1.75 ml, right 1.15 and 1.46 ml.
 - Sides are taken from the image's own orientation (RAS). A file whose header contradicts the anatomy gives swapped
   sides.
 
 ## Measured
 {figures}
 
-{tables}{pictures}## Data and licences
+{texts}{pictures}## Data and licences
 Weights: Apache-2.0 (`LICENSE.txt`). Training anatomy: SynthSeg's label maps, Apache-2.0 (`NOTICE.md`).
 
 ## Make it again
@@ -68,7 +59,8 @@ PICTURES = {
 }
 """Pictures that a card can show: heading and sentence by file name."""
 
-TABLES = {
+TEXTS = {
+    "history.md": ("How these weights were made", "What is to be known of them beside the recipe."),
     "ablation.md": (
         "What each part is worth",
         "Decoding arms trained from scratch for a short while, alike but for one thing each, by `ablation.py`. Where a "
@@ -80,7 +72,7 @@ TABLES = {
         "image. It does not say how right either is.",
     ),
 }
-"""Tables that a card can hold: heading and sentence by the name of a Markdown file."""
+"""Texts and tables that a card can hold: heading and sentence by the name of a Markdown file."""
 
 NOTICE = """# Notices
 
@@ -102,12 +94,12 @@ def picture_sections(names: Collection[str]) -> str:
     )
 
 
-def table_sections(tables: Mapping[str, str]) -> str:
-    """Markdown sections of tables by the names of `TABLES`."""
+def text_sections(texts: Mapping[str, str]) -> str:
+    """Markdown sections of texts by the names of `TEXTS`."""
     return "".join(
-        f"## {title}\n{sentence}\n\n{tables[name].strip()}\n\n"
-        for name, (title, sentence) in TABLES.items()
-        if name in tables
+        f"## {title}\n{sentence}\n\n{texts[name].strip()}\n\n"
+        for name, (title, sentence) in TEXTS.items()
+        if name in texts
     )
 
 

@@ -160,7 +160,7 @@ def join(folder: Path, file: Path) -> None:
 @click.option("--figures", type=click.Path(path_type=Path, exists=True), help="Measured figures (JSON).")
 @click.option("--replace", is_flag=True, help="Replace a bundle that stands there.")
 def bundle(weights: Path, target: Path, licence: Path, figures: Path | None, replace: bool) -> None:
-    """Put the trained WEIGHTS (a folder), and the pictures and tables there, together into the bundle TARGET."""
+    """Put the trained WEIGHTS (a folder), and the pictures and texts there, together into the bundle TARGET."""
     from neosegdino.training.figures import load_figures
     from neosegdino.training.starter_bundle import assemble
 

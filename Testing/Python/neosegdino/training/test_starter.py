@@ -174,15 +174,16 @@ def test_the_weights_make_a_bundle_that_loads(weights: Path, tmp_path: Path) -> 
     json.loads((made.folder / "bundle.json").read_text(encoding="utf-8"))
 
 
-def test_pictures_and_tables_beside_the_weights_are_shown_by_the_card(weights: Path, tmp_path: Path) -> None:
+def test_pictures_texts_and_tables_beside_the_weights_are_shown_by_the_card(weights: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(weights, tmp_path / "weights")
     (folder / "worst.png").write_bytes(b"a picture")
+    (folder / "history.md").write_text("- Trained in pieces.\n", encoding="utf-8")
     (folder / "robustness.md").write_text("| change | a.nii |\n|---|---|\n| cropped | 0.9 / 0.8 |\n", encoding="utf-8")
     made = assemble(folder, tmp_path / "neonatal-starter", "Apache License\n", [], replace=False)
     card = (made.folder / "CARD.md").read_text(encoding="utf-8")
     assert "![Known failures](worst.png)" in card
     assert (made.folder / "worst.png").read_bytes() == b"a picture"
-    assert "## How steady the answer is" in card
+    assert "- Trained in pieces.\n\n## How steady the answer is" in card
     assert "| cropped | 0.9 / 0.8 |\n\n## Known failures" in card
     assert "What each part is worth" not in card, "there is no such table"
     assert not (made.folder / "robustness.md").exists(), "the card holds it"
