@@ -55,7 +55,7 @@ PICTURES = {
         "Synthetic windows of heads that were not trained on with a low Dice, the lowest first: outlines of the "
         "reference and of the answer.",
     ),
-    CURVE: ("Training", "Loss of every stage over its steps."),
+    CURVE: ("Training", "Loss over the steps, of the stages whose log is kept."),
 }
 """Pictures that a card can show: heading and sentence by file name."""
 
