@@ -81,16 +81,19 @@ def window_model(backbone: nn.Module) -> WindowModel:
     return WindowModel(ENCODER, backbone, WINDOWS.size, DECODER, CLASSES)
 
 
-def trained_scores(folder: Path, device: str) -> Callable[[Tensor], Tensor]:
-    """Scores of windows by the weights of a folder, in bfloat16 on a GPU."""
+def trained_scores(folder: Path, device: str, stage: str = "decoder") -> Callable[[Tensor], Tensor]:
+    """Scores of windows by the weights that a stage left in a folder, in bfloat16 on a GPU; ``image`` has no tokens."""
     backbone = create_backbone(ENCODER, pretrained_state=load_weights(folder / "encoder.safetensors")).to(device)
     model = window_model(backbone)
-    model.arms.load_state_dict(load_weights(folder / "decoder.safetensors"))
+    model.arms.load_state_dict(load_weights(folder / f"{stage}.safetensors"))
     model.to(device).eval()
 
     def scores(image: Tensor) -> Tensor:
         with torch.autocast(image.device.type, torch.bfloat16, enabled=image.is_cuda):
-            found: Tensor = model(image)
+            if stage == "image":
+                found: Tensor = model.arms(0, model.encoder.no_tokens(image), image)
+            else:
+                found = model(image)
         return found.float()
 
     return scores

@@ -109,15 +109,19 @@ def calibrate(packed: Path, out: Path, device: str, count: int) -> None:
 @click.option("--figures", type=click.Path(path_type=Path), required=True, help="JSON file that takes the figures.")
 @click.option("--device", default="cuda", show_default=True)
 @click.option("--count", default=200, show_default=True, help="Images.")
-def measure(packed: Path, out: Path, figures: Path, device: str, count: int) -> None:
+@click.option(
+    "--stage", type=click.Choice(["decoder", "image"]), default="decoder", show_default=True, help="Its weights."
+)
+def measure(packed: Path, out: Path, figures: Path, device: str, count: int, stage: str) -> None:
     """Dice, HD95 and calibration in windows over synthetic heads that were not trained on.
 
-    The worst windows are drawn into worst.png in the folder of the weights.
+    The stage image is the arm without the encoder. The worst windows are drawn into worst.png in the folder of the
+    weights.
     """
     from neosegdino.synthesis.label_maps import load_packed
     from neosegdino.training.starter_measure import measure as run
 
-    _tell(run(load_packed(packed), out, figures, device, count))
+    _tell(run(load_packed(packed), out, figures, device, count, stage=stage))
 
 
 @main.command()

@@ -18,7 +18,13 @@ RANDOM_CONTRAST = "newborn, adult and random contrasts, degraded as the generato
 
 
 def measure(
-    maps: LabelMaps, folder: Path, figures: Path, device: str, count: int, recipe: Recipe | None = None
+    maps: LabelMaps,
+    folder: Path,
+    figures: Path,
+    device: str,
+    count: int,
+    recipe: Recipe | None = None,
+    stage: str = "decoder",
 ) -> list[Accuracy]:
     """Measure the weights of a folder on heads that they were not trained on.
 
@@ -36,12 +42,18 @@ def measure(
         Images.
     recipe : Recipe, optional
         In place of the shipped one.
+    stage : {"decoder", "image"}
+        Whose weights: ``image`` is the arm without the encoder, and without a temperature.
     """
-    temperature = starter.load_temperature(folder)
+    fitted = stage == "decoder" and (folder / starter.TEMPERATURE_FILE).exists()
+    temperature = starter.load_temperature(folder) if fitted else 1.0
+    origin = "fitted on other images of the training heads" if fitted else "not fitted"
     generator = starter.measuring_generator(maps, device, recipe)
-    found = measure_views(starter.trained_scores(folder, device), generator, starter.NEAR, count, temperature)
+    found = measure_views(starter.trained_scores(folder, device, stage), generator, starter.NEAR, count, temperature)
     heads = maps_in_words((recipe or starter.RECIPE).measuring_heads)
     data, command = f"synthetic windows over both hippocampi, {heads}", f"{COMMAND} measure"
+    if stage == "image":
+        data, command = f"{data}; arm without encoder", f"{command} --stage image"
     rows = [
         *side_rows(data, "Dice", found.column("dice"), command, held_out=True, note=RANDOM_CONTRAST),
         *side_rows(data, "HD95 (mm)", found.column("hd95_mm"), command, held_out=True, note=RANDOM_CONTRAST),
@@ -51,7 +63,7 @@ def measure(
             found.reliability.error,
             count,
             command,
-            note=f"over voxels in question; temperature {temperature}, fitted on other images of the training heads",
+            note=f"over voxels in question; temperature {temperature}, {origin}",
         ),
     ]
     draw_worst(found.worst, folder / WORST)

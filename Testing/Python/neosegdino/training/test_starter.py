@@ -129,6 +129,18 @@ def test_trained_scores_are_those_of_the_saved_weights(weights: Path, maps: Labe
     assert torch.equal(found, starter.trained_scores(weights, "cpu")(image)), "there is no dropout any more"
 
 
+def test_scores_of_the_image_stage_need_no_tokens(
+    weights: Path, maps: LabelMaps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are those of the arm that stage left, on zeros, and the encoder is not asked."""
+    image = starter.measuring_generator(maps, "cpu")(2, starter.NEAR).image
+    model = starter.window_model(starter.create_backbone(starter.ENCODER)).eval()
+    model.arms.load_state_dict(starter.load_weights(weights / "image.safetensors"))
+    wanted = model.arms(0, model.encoder.no_tokens(image), image)
+    monkeypatch.delattr(starter.SliceEncoder, "forward")
+    torch.testing.assert_close(starter.trained_scores(weights, "cpu", "image")(image), wanted)
+
+
 def test_the_temperature_is_fitted_on_training_heads_and_kept(
     weights: Path, maps: LabelMaps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

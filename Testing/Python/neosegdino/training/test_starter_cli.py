@@ -84,6 +84,16 @@ def test_options_of_an_arm_are_refused_for_the_encoder(packed: Path, folder: Pat
     assert not (folder / "new").exists()
 
 
+def test_the_arm_without_encoder_is_measured_as_such(packed: Path, folder: Path) -> None:
+    """Its figures cannot be taken for the bundle's, and the arm's temperature is not its own."""
+    run("calibrate", packed, "--out", folder, "--device", "cpu", "--count", 2)
+    figures = folder / "alone.json"
+    run("measure", packed, "--out", folder, "--figures", figures, "--device", "cpu", "--count", 2, "--stage", "image")
+    rows = load_figures(figures)
+    assert all(row.data.endswith("arm without encoder") and row.command.endswith("--stage image") for row in rows)
+    assert [row.note.endswith("temperature 1.0, not fitted") for row in rows if "calibration" in row.metric] == [True]
+
+
 def test_calibrate_measure_and_bundle(packed: Path, folder: Path) -> None:
     """The temperature that was fitted is measured with, and goes with its figures into the bundle."""
     temperature = float(run("calibrate", packed, "--out", folder, "--device", "cpu", "--count", 2).split()[-1])
