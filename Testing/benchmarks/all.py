@@ -24,7 +24,7 @@ FOLDER = Path(__file__).resolve().parent
 RESULTS = FOLDER / "results"
 README = FOLDER / "README.md"
 SCRIPTS = ("one_click", "unet", "window_memory", "start_up", "panel_block", "encoding")
-BROUGHT = ("msd_hippocampus", "ablation")
+BROUGHT = ("msd_hippocampus", "ablation", "image_making")
 """Scripts that need data or a machine which are not here; their figures are brought."""
 PLOT = RESULTS / "two_pass.png"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"

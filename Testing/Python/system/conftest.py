@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(neosegdino.__file__).parents[1]
 HELPERS = Path(__file__).parents[1] / "neosegdino"
-sys.path.append(str(HELPERS))  # the makers of bundles and images are beside the package's tests
+sys.path += [str(HELPERS), str(HELPERS / "training")]  # the makers of bundles, images and recipes are there
 
 
 @pytest.fixture
