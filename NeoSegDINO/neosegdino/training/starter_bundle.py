@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PIL import Image
+
 from neosegdino.bundle import Bundle, write_bundle
 from neosegdino.errors import BundleError
+from neosegdino.small_png import small_png
 from neosegdino.spec import (
     SCHEMA,
     Accuracy,
@@ -32,6 +35,7 @@ NAME = "neonatal-starter"
 VERSION = "0.5.0"
 LARGEST = 25_000_000
 """Bytes of all files together; it ships with the extension."""
+LARGEST_PICTURE = 200_000
 
 LABEL_MAPS = DataSource(
     name="SynthSeg training label maps",
@@ -67,24 +71,36 @@ def assemble(folder: Path, target: Path, licence_text: str, accuracy: list[Accur
     Raises
     ------
     BundleError
-        All files together are larger than a shipped bundle may be, or the folder exists.
+        Weights are missing, all files together are larger than a shipped bundle may be, the folder exists, or a
+        picture cannot be read.
     """
     names = ("encoder.safetensors", "decoder.safetensors", "locator.safetensors")
+    if missing := [name for name in names if not (folder / name).is_file()]:
+        raise BundleError(f"{folder} holds no {', no '.join(missing)}.", "Train these stages first.")
     tensors = {name: {key: t.half() for key, t in starter.load_weights(folder / name).items()} for name in names}
-    shown: dict[str, str | bytes] = {
-        name: (folder / name).read_bytes() for name in PICTURES if (folder / name).exists()
-    }
-    size = sum((folder / name).stat().st_size for name in (*names, *shown))
+    shown = {name: _picture(folder / name) for name in PICTURES if (folder / name).exists()}
+    size = sum((folder / name).stat().st_size for name in names) + sum(map(len, shown.values()))
     if size > LARGEST:
         raise BundleError(
             f"The bundle would have {size / 1e6:.1f} MB, {LARGEST / 1e6:.0f} MB are allowed.",
-            f"Use smaller pictures in {folder}, or a smaller decoder.",
+            "Use a smaller decoder.",
         )
     texts = {name: (folder / name).read_text(encoding="utf-8") for name in TEXTS if (folder / name).exists()}
     sections = {"texts": text_sections(texts), "pictures": picture_sections(shown)}
     card = CARD.format(figures=figures_table(accuracy), **sections)
-    extra = {"CARD.md": card, "NOTICE.md": NOTICE, "LICENSE.txt": licence_text, **shown}
+    extra: dict[str, str | bytes] = {"CARD.md": card, "NOTICE.md": NOTICE, "LICENSE.txt": licence_text, **shown}
     return write_bundle(target, _spec(accuracy, starter.load_temperature(folder)), tensors, extra, replace=replace)
+
+
+def _picture(path: Path) -> bytes:
+    """A picture of the card as a small file: noise makes large ones."""
+    try:
+        with Image.open(path) as picture:
+            return small_png(picture, LARGEST_PICTURE)
+    except OSError as error:
+        raise BundleError(
+            f"The picture {path} cannot be read: {error}.", "Remove it, or have it made again by `measure` or `curve`."
+        ) from error
 
 
 def _spec(accuracy: list[Accuracy], temperature: float) -> BundleSpec:

@@ -8,6 +8,7 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from neosegdino.bundle import load_bundle
@@ -18,7 +19,8 @@ from neosegdino.synthesis.generator import Generator
 from neosegdino.synthesis.label_maps import LabelMaps
 from neosegdino.training import starter, starter_bundle
 from neosegdino.training.calibration import TEMPERATURES
-from neosegdino.training.starter_bundle import assemble
+from neosegdino.training.starter_bundle import LARGEST_PICTURE, assemble
+from PIL import Image
 from safetensors.torch import load_file
 from small_recipe import STAGES, train
 
@@ -188,17 +190,37 @@ def test_the_weights_make_a_bundle_that_loads(weights: Path, tmp_path: Path) -> 
 
 def test_pictures_texts_and_tables_beside_the_weights_are_shown_by_the_card(weights: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(weights, tmp_path / "weights")
-    (folder / "worst.png").write_bytes(b"a picture")
+    pixels = np.random.default_rng(0).integers(0, 256, (600, 600), np.uint8)
+    Image.fromarray(pixels).save(folder / "worst.png")
     (folder / "history.md").write_text("- Trained in pieces.\n", encoding="utf-8")
     (folder / "robustness.md").write_text("| change | a.nii |\n|---|---|\n| cropped | 0.9 / 0.8 |\n", encoding="utf-8")
     made = assemble(folder, tmp_path / "neonatal-starter", "Apache License\n", [], replace=False)
     card = (made.folder / "CARD.md").read_text(encoding="utf-8")
     assert "![Known failures](worst.png)" in card
-    assert (made.folder / "worst.png").read_bytes() == b"a picture"
+    assert (folder / "worst.png").stat().st_size > LARGEST_PICTURE
+    assert (made.folder / "worst.png").stat().st_size <= LARGEST_PICTURE, "noise is not shipped at full size"
+    with Image.open(made.folder / "worst.png") as picture:
+        assert picture.width == picture.height > 300
     assert "- Trained in pieces.\n\n## How steady the answer is" in card
     assert "| cropped | 0.9 / 0.8 |\n\n## Known failures" in card
     assert "What each part is worth" not in card, "there is no such table"
     assert not (made.folder / "robustness.md").exists(), "the card holds it"
+
+
+def test_missing_weights_are_named(weights: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(weights, tmp_path / "weights")
+    for stage in ("decoder", "locator"):
+        (folder / f"{stage}.safetensors").unlink()
+    with pytest.raises(BundleError, match=r"holds no decoder\.safetensors, no locator\.safetensors\."):
+        assemble(folder, tmp_path / "neonatal-starter", "Apache License\n", [], replace=False)
+
+
+def test_a_damaged_picture_is_named(weights: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(weights, tmp_path / "weights")
+    (folder / "curve.png").write_bytes(b"no picture")
+    with pytest.raises(BundleError, match=r"curve\.png cannot be read"):
+        assemble(folder, tmp_path / "neonatal-starter", "Apache License\n", [], replace=False)
+    assert not (tmp_path / "neonatal-starter").exists()
 
 
 def test_the_shipped_bundle_says_what_the_recipe_says_it_is_for(weights: Path, tmp_path: Path) -> None:
