@@ -36,6 +36,7 @@ VERSION = "0.5.0"
 LARGEST = 25_000_000
 """Bytes of all files together; it ships with the extension."""
 LARGEST_PICTURE = 200_000
+"""Bytes of a picture of the card."""
 
 LABEL_MAPS = DataSource(
     name="SynthSeg training label maps",

@@ -115,8 +115,8 @@ def calibrate(packed: Path, out: Path, device: str, count: int) -> None:
 def measure(packed: Path, out: Path, figures: Path, device: str, count: int, stage: str) -> None:
     """Dice, HD95 and calibration in windows over synthetic heads that were not trained on.
 
-    The stage image is the arm without the encoder. The worst windows are drawn into worst.png in the folder of the
-    weights.
+    The decoder's worst windows are drawn into worst.png in the folder of the weights. The stage image is the arm
+    without the encoder.
     """
     from neosegdino.synthesis.label_maps import load_packed
     from neosegdino.training.starter_measure import measure as run

@@ -33,7 +33,7 @@ def measure(
     maps : LabelMaps
         All label maps.
     folder : Path
-        Of the weights; takes the picture.
+        Of the weights; takes the picture of the decoder's worst answers.
     figures : Path
         JSON file that takes the figures, last of all.
     device : str
@@ -66,7 +66,8 @@ def measure(
             note=f"over voxels in question; temperature {temperature}, {origin}",
         ),
     ]
-    draw_worst(found.worst, folder / WORST)
+    if stage == "decoder":  # the picture goes into the bundle's card
+        draw_worst(found.worst, folder / WORST)
     record_figures(figures, rows)
     return rows
 

@@ -93,6 +93,7 @@ def test_the_arm_without_encoder_is_measured_as_such(packed: Path, folder: Path)
     rows = load_figures(figures)
     assert all(row.data.endswith("arm without encoder") and row.command.endswith("--stage image") for row in rows)
     assert [row.note.endswith("temperature 1.0, not fitted") for row in rows if "calibration" in row.metric] == [True]
+    assert not (folder / "worst.png").exists(), "the card's picture is of the decoder"
 
 
 def test_calibrate_measure_and_bundle(packed: Path, folder: Path) -> None:
