@@ -4,7 +4,7 @@
 
 MAPS.npz is packed by `starter_cli pack`. Every stage of the recipe is trained for some steps in a folder of its own,
 then as many steps again on images that were made once and are shown in every step. The difference of the two times is
-what the images cost. Its bar, a fifth of a step, is for a GPU.
+what the images cost. Its bar, a fifth of a step, is for a GPU; on a CPU nothing is compiled.
 """
 
 from __future__ import annotations
@@ -41,13 +41,16 @@ def step_seconds(stage: str, maps: LabelMaps, folder: Path, steps: int, device: 
     """Seconds of a step of a stage, which begins anew; the first ones are not counted."""
     import torch
     from neosegdino.training import starter
+    from neosegdino.training.checkpoint import read_checkpoint
     from neosegdino.training.optimise import SETTLING
 
     checkpoint = folder / f"{stage}.checkpoint"
     checkpoint.unlink(missing_ok=True)
     compiled = starter.RECIPE.stages[stage].compiled and device != "cpu"
     starter.train(stage, maps, folder, 1, device, 1e9, print, steps + SETTLING, compiled=compiled)
-    return float(torch.load(checkpoint, map_location="cpu")["seconds"]) / steps
+    state = read_checkpoint(checkpoint, torch.device("cpu"))
+    assert state is not None
+    return float(state["seconds"]) / steps
 
 
 def cost(stage: str, maps: LabelMaps, folder: Path, steps: int, device: str) -> list[Figure]:
