@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import enum
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any, TypeVar
@@ -20,24 +21,20 @@ _registered: list[type[GuiConnector]] = []
 _INTEGERS = (-(2**31), 2**31 - 1)
 
 
-class GuiConnector:
+class GuiConnector(ABC):
     """Reads and writes one widget; tells when the user changes it."""
 
     signal = ""
 
     @classmethod
+    @abstractmethod
     def fits(cls, widget: Any, kind: Any) -> bool:
         """Whether the class can show values of a type in a widget."""
-        raise NotImplementedError
 
     def __init__(self, widget: Any, declared: Any) -> None:
         self._widget = widget
         self._kind, self._notes = split(declared)
         self._callback: Callable[[], None] | None = None
-        self.prepare()
-
-    def prepare(self) -> None:
-        """Fill or limit the widget as the parameter's annotations say."""
 
     def widget(self) -> Any:
         return self._widget
@@ -55,11 +52,13 @@ class GuiConnector:
         else:
             signal.connect(self.changed)
 
+    @abstractmethod
     def read(self) -> Any:
-        raise NotImplementedError
+        """What the widget shows."""
 
+    @abstractmethod
     def write(self, value: Any) -> None:
-        raise NotImplementedError
+        """Show a value in the widget."""
 
 
 def parameterNodeGuiConnector(connector: C) -> C:
@@ -95,7 +94,8 @@ class _Checked(GuiConnector):
     def fits(cls, widget: Any, kind: Any) -> bool:
         return kind is bool and type(widget) in (qt.QCheckBox, ctk.ctkCheckBox, qt.QPushButton)
 
-    def prepare(self) -> None:
+    def __init__(self, widget: Any, declared: Any) -> None:
+        super().__init__(widget, declared)
         self._widget.checkable = True
 
     def read(self) -> bool:
@@ -123,7 +123,8 @@ class _Number(GuiConnector):
     def fits(cls, widget: Any, kind: Any) -> bool:
         return (kind is int and type(widget) in cls.INTEGER) or (kind in (int, float) and type(widget) in cls.FLOAT)
 
-    def prepare(self) -> None:
+    def __init__(self, widget: Any, declared: Any) -> None:
+        super().__init__(widget, declared)
         decimals, step = first(self._notes, Decimals), first(self._notes, SingleStep)
         if type(self._widget) in self.FLOAT and (self._kind is int or decimals is not None):
             self._widget.decimals = 0 if decimals is None else decimals.value
@@ -155,7 +156,8 @@ class _Chosen(GuiConnector):
     def fits(cls, widget: Any, kind: Any) -> bool:
         return type(widget) in (qt.QComboBox, ctk.ctkComboBox) and (kind in (int, float, str, bool) or _is_enum(kind))
 
-    def prepare(self) -> None:
+    def __init__(self, widget: Any, declared: Any) -> None:
+        super().__init__(widget, declared)
         if _is_enum(self._kind):
             label = getattr(self._kind, "label", lambda member: member.name)
             self._values = list(self._kind)
@@ -263,7 +265,8 @@ class _Node(GuiConnector):
     def fits(cls, widget: Any, kind: Any) -> bool:
         return bool(node_classes(kind)) and type(widget) is slicer.qMRMLNodeComboBox
 
-    def prepare(self) -> None:
+    def __init__(self, widget: Any, declared: Any) -> None:
+        super().__init__(widget, declared)
         self._widget.nodeTypes = [kind().GetClassName() for kind in node_classes(self._kind)]
 
     def read(self) -> Any:
