@@ -6,13 +6,13 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from neosegdino.bundle_store import DEFAULT
 from NeoSegDINOLib import detached, install, job_folder, pip_installation, process, readiness, remembered_run
 
 from module_samples import fake_worker as fake_worker_script
 from module_samples.bundle import write_description
+from module_samples.leaks import soon_gone
 
 TESTS = Path(__file__).resolve().parent.parent / "Python"
 
@@ -129,14 +129,5 @@ def lacking(monkeypatch: pytest.MonkeyPatch) -> Callable[..., set[str]]:
 
 
 def nothing_left(pids: Path, jobs: Path) -> bool:
-    """Whether no process of a hanging worker runs any more and no file of its job is left."""
-    numbers = [int(word) for word in pids.read_text().split()[:2]]
-    running = [number for number in numbers if psutil.pid_exists(number) and not _is_zombie(number)]
-    return not running and not list(jobs.iterdir())
-
-
-def _is_zombie(number: int) -> bool:
-    try:
-        return psutil.Process(number).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+    """Whether no process of a hanging worker runs any more, but for moments, and no file of its job is left."""
+    return all(soon_gone(int(word)) for word in pids.read_text().split()[:2]) and not list(jobs.iterdir())

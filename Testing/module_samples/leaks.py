@@ -51,6 +51,14 @@ def gone(pid: int) -> bool:
         return True
 
 
+def soon_gone(pid: int) -> bool:
+    """Whether a process has ended or, as one that has just been killed, ends within moments."""
+    deadline = time.monotonic() + LONGEST_S
+    while not gone(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return gone(pid)
+
+
 def scene_observers(scene: Any) -> int:
     """How many observers a scene has."""
     return str(scene).count("vtkObserver (")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import time
 
-import psutil
 import pytest
 import slicer
+from module_samples.leaks import soon_gone
 from module_samples.volumes import add_volume
 from NeoSegDINOLib import readiness
 from NeoSegDINOLib.pip_installation import PipInstallation
@@ -160,7 +160,7 @@ def test_the_window_lives_while_pip_works_and_cancel_ends_pip(installing, slicer
     (call,) = [json.loads(line) for line in calls.read_text().splitlines()]
     ui.cancelInstallButton.click()
     ended(slicer_scene)
-    assert not psutil.pid_exists(call["pid"]) or psutil.Process(call["pid"]).status() == psutil.STATUS_ZOMBIE
+    assert soon_gone(call["pid"])
     assert ui.firstRunLabel.text == "Cancelled. Nothing more was installed."
     assert ui.mendButton.text == "Install Packages\u2026"
     add_volume()
@@ -214,8 +214,7 @@ def test_the_module_goes_away_in_mid_installation(installing, module, slicer_sce
     slicer_scene.wait_for(lambda: ui.firstRunProgressBar.value == 30)
     module.unload()
     assert PipInstallation.current is None
-    pid = json.loads(calls.read_text())["pid"]
-    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    assert soon_gone(json.loads(calls.read_text())["pid"])
 
 
 def test_a_click_on_segment_shows_the_installation_in_the_banner(opened, fake_pip, lacking, fake_worker, slicer_scene):
