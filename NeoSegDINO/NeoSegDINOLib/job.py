@@ -125,7 +125,10 @@ class Job:
                 end_tree(self._process)
 
     def join(self, timeout_s: float) -> bool:
-        """Wait until nothing of the job is left; False if it took longer."""
+        """Wait until no file of the job is left and all its processes have been ended; False if it took longer.
+
+        Of a worker that was killed, what it had started may be there for a moment more.
+        """
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 

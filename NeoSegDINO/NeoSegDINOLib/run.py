@@ -129,7 +129,7 @@ class SegmentationRun:
         return self.node, self.report
 
     def join(self, timeout_s: float) -> bool:
-        """Wait until no process and no file of the run is left; False if it took longer."""
+        """Wait until no file of the run is left and all its processes have been ended; False if it took longer."""
         return self._job.join(timeout_s)
 
     def _take(self, result: JobResult) -> None:
