@@ -15,11 +15,14 @@ from neosegdino.synthesis.anatomy import (
     FIRST_EXTRACEREBRAL,
     HIPPOCAMPI,
     NOT_CEREBRUM,
+    VENTRICLES,
+    WHITE,
 )
 from neosegdino.synthesis.contrast import KINDS, fade_rims, sample_means
 from neosegdino.synthesis.deformation import View, sample_points
 from neosegdino.synthesis.draw import Draw
 from neosegdino.synthesis.label_maps import LabelMaps
+from neosegdino.synthesis.layers import Side, add_layers
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,8 @@ class Generator:
     def _look(self, labels: Tensor, view: View) -> Batch:
         """Images of deformed labels on the view's fine grid."""
         kept = self._kept(labels)
-        image = acquire(self.draw, self._intensities(labels) * kept, view.fine().spacing_mm)
+        spacing_mm = view.fine().spacing_mm
+        image = acquire(self.draw, self._intensities(labels, spacing_mm) * kept, spacing_mm)
         seen = self._field_of_view(labels.shape)
         labels = torch.where(kept & seen, labels, torch.zeros_like(labels))
         factor = view.supersampling
@@ -144,19 +148,35 @@ class Generator:
         brain = torch.where(self.draw.chance(0.5, count)[:, None, None, None], rim, brain)
         return brain | (kind == 0)
 
-    def _intensities(self, labels: Tensor) -> Tensor:
-        """Means per label that drift across the head (myelination), noise within a tissue."""
+    def _intensities(self, labels: Tensor, spacing_mm: float) -> Tensor:
+        """Means per label that drift across the head (myelination), patches and noise within a tissue, layers."""
         count = len(labels)
         means = sample_means(self.draw, self.maps.labels, self.mirror, count, self.contrasts)
         drifted = means * (1 + self.draw.normal(0.1, *means.shape))
         fade_rims(self.draw, (means, drifted), self.maps.labels)
         spread = self.draw.uniform(0, 0.06, *means.shape)
+        patchy = self.draw.uniform(0, 0.2, *means.shape) * self.draw.chance(0.7, count, 1)
         shape = (labels.shape[1], labels.shape[2], labels.shape[3])
         blend = torch.sigmoid(2 * self.draw.field(count, 1, shape, self.draw.knots(3, 8))[:, 0])
         flat = labels.flatten(1)
-        first, second, sd = (table.gather(1, flat).reshape(labels.shape) for table in (means, drifted, spread))
-        image = first + blend * (second - first) + sd * self.draw.normal(1.0, *labels.shape)
+        first, second, sd, patches = (
+            table.gather(1, flat).reshape(labels.shape) for table in (means, drifted, spread, patchy)
+        )
+        image = first + blend * (second - first)
+        for knots in (self.draw.knots(6, 14), self.draw.knots(14, 32)):
+            image = image * (1 + patches * self.draw.field(count, 1, shape, knots)[:, 0])
+        fluid = means[:, self.maps.index(VENTRICLES[0][0])]
+        image = add_layers(self.draw, image, self._sides(labels, means), fluid, spacing_mm)
+        image = image + sd * self.draw.normal(1.0, *labels.shape)
         return image.clamp(min=0)
+
+    def _sides(self, labels: Tensor, means: Tensor) -> list[Side]:
+        """Both hippocampi, and the white matter on their sides."""
+        found = []
+        for part, own, white in zip(self.parts, HIPPOCAMPI, WHITE, strict=True):
+            grey, bright = self.maps.index(own[0]), self.maps.index(white)
+            found.append(Side(part[labels], labels == bright, means[:, grey], means[:, bright]))
+        return found
 
     def _field_of_view(self, shape: torch.Size) -> Tensor:
         """Nothing beyond a plane in some images: the border of the acquired volume."""

@@ -10,8 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neosegdino.errors import VolumeError
-from neosegdino.synthesis.anatomy import LEFT_HIPPOCAMPUS, PAIRS, RIGHT_HIPPOCAMPUS
+from neosegdino.synthesis.anatomy import LEFT_HIPPOCAMPUS, PAIRS, RIGHT_HIPPOCAMPUS, VENTRICLES, WHITE
 from neosegdino.synthesis.newborn import Maturity, mature
+
+_NEEDED = {
+    **dict.fromkeys((LEFT_HIPPOCAMPUS, RIGHT_HIPPOCAMPUS), "hippocampus"),
+    **dict.fromkeys(WHITE, "cerebral white matter"),
+    VENTRICLES[0][0]: "lateral ventricle",
+}
+"""Labels that the generator needs, by name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +100,7 @@ def load_label_maps(folder: Path, below_mm: int = 100, maturities: Sequence[Matu
     Raises
     ------
     VolumeError
-        If there is no map, or one cannot be read, lacks a hippocampus or is not 1 mm isotropic.
+        If there is no map, or one cannot be read, lacks a structure that every head has, or is not 1 mm isotropic.
     """
     paths = sorted(folder.glob("*.nii.gz"))
     if not paths:
@@ -128,12 +135,12 @@ def _read(path: Path) -> tuple[NDArray[np.int64], str]:
 
 def _crop(labels: NDArray[np.int64], name: str, below_mm: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Bounding box of the head, cut below the hippocampi, and both hippocampi's centroids in it."""
+    for label, structure in _NEEDED.items():
+        if not (labels == label).any():
+            raise VolumeError(f"{name}: no {structure} (label {label}).", "Use maps with FreeSurfer's labels.")
     centroids = []
     for label in (LEFT_HIPPOCAMPUS, RIGHT_HIPPOCAMPUS):
-        voxels = np.argwhere(labels == label)
-        if not len(voxels):
-            raise VolumeError(f"{name}: no hippocampus (label {label}).", "Use maps with FreeSurfer's labels.")
-        centroids.append(voxels.mean(0))
+        centroids.append(np.argwhere(labels == label).mean(0))
     filled = [np.flatnonzero((labels > 0).any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
     low = np.array([f[0] for f in filled])
     high = np.array([f[-1] + 1 for f in filled])

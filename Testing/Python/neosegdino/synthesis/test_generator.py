@@ -80,7 +80,7 @@ def test_rims_are_seen_in_some_images(rimmed_maps: LabelMaps) -> None:
     """Whether the rims' mean intensity lies away from the inner part's, before any acquisition."""
     make = generator(rimmed_maps, 1)
     labels = make.labels(1, NEAR).expand(64, -1, -1, -1)
-    images = make._intensities(labels)
+    images = make._intensities(labels, NEAR.spacing_mm)
     inner, rim = (labels[0] == rimmed_maps.index(part) for part in HIPPOCAMPI[0][:2])
     apart = (images[:, inner].mean(dim=1) / images[:, rim].mean(dim=1)).log().abs()
     assert 0.2 < (apart > 0.1).float().mean() < 0.7

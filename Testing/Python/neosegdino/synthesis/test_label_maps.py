@@ -100,11 +100,14 @@ def test_empty_folder(tmp_path: Path) -> None:
         load_label_maps(tmp_path)
 
 
-def test_a_map_without_a_hippocampus_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("label", "structure"), [(53, "hippocampus"), (2, "cerebral white matter"), (4, "lateral ventricle")]
+)
+def test_a_map_without_what_every_head_has_is_named(tmp_path: Path, label: int, structure: str) -> None:
     labels = head_labels()
     write_map(tmp_path / "a.nii.gz", labels)
-    write_map(tmp_path / "b.nii.gz", np.where(labels == RIGHT_HIPPOCAMPUS, 0, labels))
-    with pytest.raises(VolumeError, match=r"b\.nii\.gz: no hippocampus \(label 53\)"):
+    write_map(tmp_path / "b.nii.gz", np.where(labels == label, 0, labels))
+    with pytest.raises(VolumeError, match=rf"b\.nii\.gz: no {structure} \(label {label}\)"):
         load_label_maps(tmp_path)
 
 
