@@ -26,6 +26,7 @@ from neosegdino.training.losses import dice_and_cross_entropy
 from neosegdino.training.measure_synthetic import Scores, ViewFigures, measure_views
 from neosegdino.training.optimise import Schedule, optimise
 from neosegdino.training.scores import OUTSIDE
+from neosegdino.training.supply import Supply
 from neosegdino.training.two_pass import groups, two_pass_step
 from neosegdino.windows import WindowGrid, disassemble, reassemble
 from torch import Tensor, nn
@@ -150,9 +151,10 @@ class RowModel:
         """
         arms, loss_of = model.arms.train(), dice_and_cross_entropy()
 
+        supply = Supply(generator, views)
+
         def loss(step: int) -> Tensor:
-            view, images = views[step % len(views)]
-            batch = generator(images, view)
+            batch = supply(step)
             grid, windows, tokens = self._cut(_in_line(batch.image), generator)
             target = _in_line(batch.target[:, None])[0, 0]
             arms.zero_grad(set_to_none=True)
@@ -166,7 +168,7 @@ class RowModel:
             )
             return carrying_gradients(value, arms)
 
-        return optimise(arms, loss, schedule, checkpoint, log, limit_s, [generator.draw.generator])
+        return optimise(arms, loss, schedule, checkpoint, log, limit_s)
 
     def _cut(self, image: Tensor, generator: Generator) -> tuple[WindowGrid, Tensor, list[Tensor]]:
         """Windows of images in a line ``(1, 1, n x, y, z)``, each scaled by itself, and their tokens."""

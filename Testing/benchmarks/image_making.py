@@ -1,6 +1,6 @@
 """What making the synthetic images costs in a training step of the starter, stage by stage.
 
-    python Testing/benchmarks/image_making.py MAPS.npz [--device cuda] [--steps 200] [--json FILE]
+    python Testing/benchmarks/image_making.py MAPS.npz [--device cuda] [--steps 128] [--json FILE]
 
 MAPS.npz is packed by `starter_cli pack`. Every stage of the recipe is trained for some steps in a folder of its own,
 then as many steps again on images that were made once and are shown in every step. The difference of the two times is
@@ -69,7 +69,7 @@ def main() -> None:
     benchmark = figures.Benchmark(__doc__ or "")
     benchmark.parser.add_argument("maps", type=Path)
     benchmark.parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda")
-    benchmark.parser.add_argument("--steps", type=int, default=200)
+    benchmark.parser.add_argument("--steps", type=int, default=128)
     arguments = benchmark.parser.parse_args()
     import torch
     from neosegdino.synthesis.label_maps import load_packed

@@ -31,6 +31,7 @@ from neosegdino.training import starter
 from neosegdino.training.losses import dice_and_cross_entropy
 from neosegdino.training.measure_synthetic import measure_views
 from neosegdino.training.optimise import TimedSchedule, optimise
+from neosegdino.training.supply import Supply
 from torch import Tensor, nn
 
 CHANNELS = (32, 64, 128, 256, 256)
@@ -64,17 +65,15 @@ def train(arguments: argparse.Namespace) -> None:
         network.load_state_dict(starter.load_weights(arguments.start))
     forward = torch.compile(network, dynamic=False) if arguments.compiled else network
     loss_of = dice_and_cross_entropy()
-    views, images = starter.DECODER_VIEWS, starter.RECIPE.decoder.images
+    supply = Supply(generator, [(view, starter.RECIPE.decoder.images) for view in starter.DECODER_VIEWS])
 
     def loss(step: int) -> Tensor:
-        batch = generator(images, views[step % len(views)])
+        batch = supply(step)
         return loss_of(scores(forward, batch.image), batch.target[:, None])
 
     schedule = TimedSchedule(1, RATE, warmup=50, weight_decay=0.01, seconds=arguments.seconds)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    optimise(
-        network, loss, schedule, arguments.out / "unet.checkpoint", print, arguments.limit_s, [generator.draw.generator]
-    )
+    optimise(network, loss, schedule, arguments.out / "unet.checkpoint", print, arguments.limit_s)
     starter.save_weights(network.state_dict(), arguments.out / "unet.safetensors")
 
 

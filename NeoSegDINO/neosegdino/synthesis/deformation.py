@@ -126,6 +126,7 @@ def _grow(draw: Draw, points: Tensor, hippocampi: Tensor, reach_mm: float = 20.0
     gain = draw.uniform(-0.05, 0.25, len(points), 2)
     for side in range(2):
         away = points - hippocampi[:, side, None, None, None]
-        weight = torch.exp(-away.square().sum(-1, keepdim=True) / (2 * reach_mm**2))
-        points = points - gain[:, side, None, None, None, None] * away * weight
+        distance = torch.linalg.vector_norm(away, dim=-1, keepdim=True)
+        weight = torch.exp(distance.square() / (-2 * reach_mm**2))
+        points = points.addcmul(away, gain[:, side, None, None, None, None] * weight, value=-1)
     return points

@@ -19,8 +19,13 @@ class Draw:
     """
 
     def __init__(self, seed: int, device: torch.device | str) -> None:
+        self.seed = seed
         self.device = torch.device(device)
         self.generator = torch.Generator(self.device)
+        self.restart(seed)
+
+    def restart(self, seed: int) -> None:
+        """Draw from here on as from another seed."""
         self.generator.manual_seed(seed)
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
@@ -29,7 +34,7 @@ class Draw:
 
     def normal(self, sd: float, *shape: int) -> Tensor:
         """Normal with mean 0."""
-        return sd * torch.randn(*shape, device=self.device, generator=self.generator)
+        return torch.randn(*shape, device=self.device, generator=self.generator).mul_(sd)
 
     def chance(self, probability: float, *shape: int) -> Tensor:
         """True with a probability."""

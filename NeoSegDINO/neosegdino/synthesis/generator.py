@@ -43,6 +43,11 @@ class Batch:
     structure: Tensor
     target: Tensor
 
+    def part(self, first: int, count: int) -> Batch:
+        """Some images of the batch."""
+        chosen = slice(first, first + count)
+        return Batch(self.image[chosen], self.structure[chosen], self.target[chosen])
+
 
 class Generator:
     """Makes images from label maps.
@@ -101,12 +106,12 @@ class Generator:
         """Deformed label indices ``(count, X, Y, Z)``."""
         number = self.draw.integer(0, len(self.volumes), count)
         points, mirrored = sample_points(self.draw, view, self.hippocampi[number])
-        index = points.round().long()
-        size = torch.tensor(self.volumes.shape[1:], device=index.device)
-        inside = ((index >= 0) & (index < size)).all(-1)
-        index = index.clamp(min=torch.zeros_like(size), max=size - 1)
-        flat = ((number[:, None, None, None] * size[0] + index[..., 0]) * size[1] + index[..., 1]) * size[2]
-        labels = self.volumes.flatten()[flat + index[..., 2]].long() * inside
+        index = points.round().int()
+        size = torch.tensor(self.volumes.shape[1:], device=index.device, dtype=torch.int32)
+        nearest = index.clamp(min=torch.zeros_like(size), max=size - 1)
+        x, y, z = nearest.unbind(-1)
+        flat = (x * size[1] + y) * size[2] + z + number[:, None, None, None] * size.prod()
+        labels = (self.volumes.flatten()[flat] * (index == nearest).all(-1)).long()
         return torch.where(mirrored[:, None, None, None], self.mirror[labels], labels)
 
     def _look(self, labels: Tensor, view: View) -> Batch:
@@ -133,11 +138,11 @@ class Generator:
 
     def _target(self, labels: Tensor, factor: int) -> Tensor:
         """A voxel belongs to a hippocampus that fills at least half of it."""
-        target = torch.zeros([labels.shape[0], *(n // factor for n in labels.shape[1:])], device=labels.device)
+        target = labels.new_zeros([labels.shape[0], *(n // factor for n in labels.shape[1:])])
         for value, own in enumerate(self.parts, start=1):
             share = F.avg_pool3d(own[labels].float()[:, None], factor)[:, 0]
-            target = torch.where(share >= 0.5, torch.full_like(target, value), target)
-        return target.long()
+            target = target.masked_fill_(share >= 0.5, value)
+        return target
 
     def _kept(self, labels: Tensor) -> Tensor:
         """What a brain extraction leaves: all, the brain with some rim, or the cerebrum alone."""
@@ -162,13 +167,12 @@ class Generator:
         first, second, sd, patches = (
             table.gather(1, flat).reshape(labels.shape) for table in (means, drifted, spread, patchy)
         )
-        image = first + blend * (second - first)
+        image = torch.lerp(first, second, blend)
         for knots in (self.draw.knots(6, 14), self.draw.knots(14, 32)):
-            image = image * (1 + patches * self.draw.field(count, 1, shape, knots)[:, 0])
+            image = image.addcmul(image, patches * self.draw.field(count, 1, shape, knots)[:, 0])
         fluid = means[:, self.maps.index(VENTRICLES[0][0])]
         image = add_layers(self.draw, image, self._sides(labels, means), fluid, spacing_mm)
-        image = image + sd * self.draw.normal(1.0, *labels.shape)
-        return image.clamp(min=0)
+        return image.addcmul(sd, self.draw.normal(1.0, *labels.shape)).clamp(min=0)
 
     def _sides(self, labels: Tensor, means: Tensor) -> list[Side]:
         """Both hippocampi, and the white matter on their sides."""

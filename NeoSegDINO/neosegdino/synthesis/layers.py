@@ -67,9 +67,9 @@ def add_layers(draw: Draw, image: Tensor, sides: Sequence[Side], fluid_level: Te
         layer = _spread(torch.lerp(side.white_level, fluid_level, towards_fluid))
         share = torch.where((height >= bottom_mm) & (height < bottom_mm + thickness_mm), sheet, 0)
         share = side.hippocampus * torch.maximum(blotches, share)
-        image = image + share * (layer - image)
+        image = torch.lerp(image, layer, share)
         share = side.white * torch.where((height < 0) & (height >= -depth_mm), hidden, 0)
-        image = image + share * (_spread(side.grey_level) - image)
+        image = torch.lerp(image, _spread(side.grey_level), share)
     return image
 
 
@@ -84,6 +84,6 @@ def _spread(values: Tensor) -> Tensor:
 
 def _height_mm(mask: Tensor, spacing_mm: float) -> Tensor:
     """How far a voxel lies above the lowest voxel of a mask in its column; far below where a column has none."""
-    places = torch.arange(mask.shape[-1], device=mask.device)
+    places = torch.arange(mask.shape[-1], device=mask.device, dtype=torch.int32)
     lowest = torch.where(mask, places, torch.iinfo(torch.int32).max).amin(dim=-1, keepdim=True)
     return (places - lowest) * spacing_mm

@@ -14,6 +14,7 @@ from neosegdino.synthesis.deformation import View
 from neosegdino.synthesis.generator import Generator
 from neosegdino.training.losses import dice_and_cross_entropy
 from neosegdino.training.optimise import Schedule, optimise
+from neosegdino.training.supply import Supply
 
 
 def fit_arm(
@@ -35,7 +36,7 @@ def fit_arm(
     model : WindowModel
         Encoder and arm for one kind of window.
     generator : Generator
-        Makes the images.
+        Makes the images, see `Supply`.
     views : list
         View and images per step; the steps go round the list.
     schedule, checkpoint, log, limit_s
@@ -57,14 +58,15 @@ def fit_arm(
         model.encoder.compile_blocks()
     loss_function = dice_and_cross_entropy()
 
+    supply = Supply(generator, views)
+
     def loss(step: int) -> Tensor:
-        view, images = views[step % len(views)]
-        batch = generator(images, view)
+        batch = supply(step)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             tokens = model.encoder.no_tokens(batch.image) if alone else model.encoder.encode_whole(batch.image)
             scores = decode(0, tokens, batch.image)
         return loss_function(scores.float(), batch.target[:, None])
 
-    done = optimise(arms, loss, schedule, checkpoint, log, limit_s, [generator.draw.generator])
+    done = optimise(arms, loss, schedule, checkpoint, log, limit_s)
     arms.eval()
     return done
