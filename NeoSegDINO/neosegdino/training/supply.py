@@ -13,9 +13,9 @@ from neosegdino.synthesis.deformation import View
 from neosegdino.synthesis.generator import Batch, Generator
 from neosegdino.training.seeds import seed_of
 
-STEPS_AT_ONCE = 8
-VOXELS_AT_ONCE = 24_000_000
-"""What a GPU makes at once is no larger, if it is more than a step's; a few GB are in use meanwhile."""
+STEPS_AT_ONCE = 16
+VOXELS_AT_ONCE = 48_000_000
+"""What a GPU makes at once is no larger, if it is more than a step's; some GB are in use meanwhile."""
 
 
 class Supply:
