@@ -26,6 +26,9 @@ Left and right hippocampus from a newborn's brain MRI (T1w or T2w). **Research u
 - Not validated on labelled newborn images: none are openly available to this project. The figures below say on what
   each was measured.
 - Adult heads taken towards a newborn's are not newborn anatomy; expect errors at the head (amygdala) and the tail.
+- Beside real infants' T1w and T2w the synthetic images still differ: gyri are an adult's, coarser and fewer; borders
+  follow the voxels of a map of 1 mm; a tissue is blotchy at random where a real one has vessels, fine white matter and
+  folds; layers within the hippocampi lie flat and do not roll up; little fluid of the temporal horn lies around them.
 - Ages: brains of about 180 to 850 ml (30 weeks of gestation to 3 months after term). Contrasts: T1w, T2w. Spacing up
   to about 3 mm in one direction. Outside of this it was not tried.
 - Sides are taken from the image's own orientation (RAS). A file whose header contradicts the anatomy gives swapped
