@@ -141,7 +141,7 @@ class Generator:
         target = labels.new_zeros([labels.shape[0], *(n // factor for n in labels.shape[1:])])
         for value, own in enumerate(self.parts, start=1):
             share = F.avg_pool3d(own[labels].float()[:, None], factor)[:, 0]
-            target = target.masked_fill_(share >= 0.5, value)
+            target.masked_fill_(share >= 0.5, value)
         return target
 
     def _kept(self, labels: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from neosegdino.synthesis.generator import Generator
 from neosegdino.training.distiller import Distiller, enlarge, hide_blocks
 from neosegdino.training.optimise import Schedule, optimise
 from neosegdino.training.pretrain import StructureNamer, name_weights, some_slices, structure_namer
+from neosegdino.training.seeds import seed_of
 
 LOOKS = 2
 MOMENTUM = 0.99
@@ -79,6 +80,7 @@ def distil(
     def loss(step: int) -> Tensor:
         distiller.follow(momentum_at(step, schedule.steps))
         view, encoder, images, slices = views[step % len(views)]
+        generator.draw.restart(seed_of(generator.draw.seed, step))  # a run that goes on sees what it would have seen
         looks = some_slices(generator.looks(images, view, LOOKS), encoder, slices)
         pixels, names = (torch.cat(tensors) for tensors in zip(*looks, strict=True))
         grid = pixels.shape[2] // encoder.patch, pixels.shape[3] // encoder.patch
@@ -90,7 +92,7 @@ def distil(
                 value = value + _naming(namer, maps, names, hidden, weight)
         return value
 
-    done = optimise(module, loss, schedule, checkpoint, log, limit_s, [generator.draw.generator])
+    done = optimise(module, loss, schedule, checkpoint, log, limit_s)
     on_slices, on_patches = distiller.entropy.tolist()
     return Distilled(distiller.student.backbone, done, (on_slices, on_patches))
 

@@ -57,7 +57,6 @@ def fit_arm(
     if compiled:
         model.encoder.compile_blocks()
     loss_function = dice_and_cross_entropy()
-
     supply = Supply(generator, views)
 
     def loss(step: int) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +74,6 @@ def optimise(
     checkpoint: Path,
     log: Callable[[str], None],
     limit_s: float = math.inf,
-    generators: Sequence[torch.Generator] = (),
 ) -> bool:
     """Train a module's parameters; go on from the checkpoint where there is one.
 
@@ -83,7 +82,7 @@ def optimise(
     module : nn.Module
         Trained; its state, the optimiser's and that of the random numbers are in the checkpoint.
     loss : callable
-        Loss of a step by its number.
+        Loss of a step by its number; it draws from torch's own random numbers, or by that number from others.
     schedule : Schedule
         Steps and rates.
     checkpoint : Path
@@ -92,8 +91,6 @@ def optimise(
         Takes a line every hundred steps, and a last one.
     limit_s : float
         Stop after this many seconds.
-    generators : sequence of torch.Generator
-        Random numbers that the loss draws beside torch's own: a run in pieces equals an uninterrupted one.
 
     Returns
     -------
@@ -108,7 +105,7 @@ def optimise(
     parameters = [p for p in module.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=schedule.rate, weight_decay=schedule.weight_decay)
     device = parameters[0].device
-    step, seconds = _resume(module, optimiser, checkpoint, device, generators)
+    step, seconds = _resume(module, optimiser, checkpoint, device)
     began, first, mean = time.monotonic(), step, None
     clock = _Clock(seconds)
     while schedule.share(step, clock.seconds) < 1 and time.monotonic() - began < limit_s:
@@ -133,7 +130,7 @@ def optimise(
         "seconds": clock.seconds,
         "module": module.state_dict(),
         "optimiser": optimiser.state_dict(),
-        "random": random_state.capture(device, generators),
+        "random": random_state.capture(device),
     }
     write_checkpoint(checkpoint, state)
     return schedule.share(step, clock.seconds) >= 1
@@ -161,7 +158,6 @@ def _resume(
     optimiser: torch.optim.Optimizer,
     checkpoint: Path,
     device: torch.device,
-    generators: Sequence[torch.Generator],
 ) -> tuple[int, float]:
     """Steps and seconds that are done."""
     state = read_checkpoint(checkpoint, device)
@@ -171,7 +167,7 @@ def _resume(
         done = int(state["step"]), float(state["seconds"])
         module.load_state_dict(state["module"])
         optimiser.load_state_dict(state["optimiser"])
-        random_state.restore(state["random"], device, generators)
+        random_state.restore(state["random"], device)
     except (KeyError, RuntimeError, ValueError) as error:
         raise TrainingError(
             f"The checkpoint {checkpoint} is not one of this training: {error}.", "Train in another folder."

@@ -13,6 +13,7 @@ from neosegdino.encoder import SliceEncoder
 from neosegdino.synthesis.deformation import View
 from neosegdino.synthesis.generator import Batch, Generator
 from neosegdino.training.optimise import Schedule, optimise
+from neosegdino.training.supply import Supply
 
 HIPPOCAMPUS_WEIGHT = 4.0
 """Weight of the hippocampi's labels in the cross-entropy; all others weigh 1."""
@@ -47,7 +48,7 @@ def pretrain(
     Parameters
     ----------
     generator : Generator
-        Makes the images.
+        Makes the images, see `Supply`.
     views : list
         View, its encoder, images and slices per image of a step; the steps go round the list.
     schedule, checkpoint, log, limit_s
@@ -73,14 +74,16 @@ def pretrain(
         )
         return namer(maps)  # type: ignore[no-any-return]
 
+    supply = Supply(generator, [(view, images) for view, _encoder, images, _slices in views])
+
     def loss(step: int) -> Tensor:
-        view, encoder, images, slices = views[step % len(views)]
-        ((pixels, names),) = some_slices([generator(images, view)], encoder, slices)
+        _view, encoder, _images, slices = views[step % len(views)]
+        ((pixels, names),) = some_slices([supply(step)], encoder, slices)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             named = scores(pixels)
         return F.cross_entropy(named.float(), names, weight=weight)
 
-    done = optimise(namer, loss, schedule, checkpoint, log, limit_s, [generator.draw.generator])
+    done = optimise(namer, loss, schedule, checkpoint, log, limit_s)
     return namer.backbone, done
 
 

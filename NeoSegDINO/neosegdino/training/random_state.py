@@ -8,19 +8,16 @@ import torch
 from torch import Tensor
 
 
-def capture(device: torch.device, generators: Sequence[torch.Generator] = ()) -> list[Tensor]:
-    """State of torch's own generators (the CPU's, and the device's where it is a GPU) and of further ones."""
+def capture(device: torch.device) -> list[Tensor]:
+    """State of torch's own generators (the CPU's, and the device's where it is a GPU)."""
     states = [torch.get_rng_state()]
     if device.type == "cuda":
         states.append(torch.cuda.get_rng_state(device))
-    return states + [generator.get_state() for generator in generators]
+    return states
 
 
-def restore(states: Sequence[Tensor], device: torch.device, generators: Sequence[torch.Generator] = ()) -> None:
-    """Bring back what `capture` gave for the same device and generators."""
-    own, *others = states
-    torch.set_rng_state(own.cpu())
+def restore(states: Sequence[Tensor], device: torch.device) -> None:
+    """Bring back what `capture` gave for the same device."""
+    torch.set_rng_state(states[0].cpu())
     if device.type == "cuda":
-        torch.cuda.set_rng_state(others.pop(0).cpu(), device)
-    for generator, state in zip(generators, others, strict=True):
-        generator.set_state(state.cpu())
+        torch.cuda.set_rng_state(states[1].cpu(), device)

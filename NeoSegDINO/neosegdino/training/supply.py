@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import torch
+
 from neosegdino.synthesis.deformation import View
 from neosegdino.synthesis.generator import Batch, Generator
 from neosegdino.training.seeds import seed_of
@@ -16,6 +18,13 @@ from neosegdino.training.seeds import seed_of
 STEPS_AT_ONCE = 16
 VOXELS_AT_ONCE = 48_000_000
 """What a GPU makes at once is no larger, if it is more than a step's; some GB are in use meanwhile."""
+
+
+def steps_at_once(device: torch.device, view: View, images: int) -> int:
+    """Steps whose images are made together: one on a CPU, on a GPU as many as the two constants allow."""
+    if device.type == "cpu":
+        return 1
+    return max(1, min(STEPS_AT_ONCE, VOXELS_AT_ONCE // (images * math.prod(view.fine().shape))))
 
 
 class Supply:
@@ -30,16 +39,12 @@ class Supply:
         Makes the images; its random numbers begin anew with every lot.
     views : sequence of (View, int)
         View and images per step.
-    steps_at_once : int, optional
-        Batches of a lot; by default one on a CPU, and on a GPU as many as the two constants allow.
     """
 
-    def __init__(
-        self, generator: Generator, views: Sequence[tuple[View, int]], steps_at_once: int | None = None
-    ) -> None:
+    def __init__(self, generator: Generator, views: Sequence[tuple[View, int]]) -> None:
         self._generator = generator
         self._views = views
-        self._sizes = [steps_at_once or self._steps_at_once(view, images) for view, images in views]
+        self._sizes = [steps_at_once(generator.draw.device, view, images) for view, images in views]
         self._lots: dict[int, tuple[int, Batch]] = {}
 
     def __call__(self, step: int) -> Batch:
@@ -58,8 +63,3 @@ class Supply:
         lot = self._generator(images * self._sizes[place], view)
         self._lots[place] = number, lot
         return lot
-
-    def _steps_at_once(self, view: View, images: int) -> int:
-        if self._generator.draw.device.type == "cpu":
-            return 1
-        return max(1, min(STEPS_AT_ONCE, VOXELS_AT_ONCE // (images * math.prod(view.fine().shape))))
