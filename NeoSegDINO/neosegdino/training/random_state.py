@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,7 +18,15 @@ def capture(device: torch.device) -> list[Tensor]:
 
 
 def restore(states: Sequence[Tensor], device: torch.device) -> None:
-    """Bring back what `capture` gave for the same device."""
-    torch.set_rng_state(states[0].cpu())
+    """Bring back what `capture` gave for the same kind of device.
+
+    Raises
+    ------
+    ValueError
+        There are more states, or fewer.
+    """
+    setters: list[Callable[[Tensor], None]] = [torch.set_rng_state]
     if device.type == "cuda":
-        torch.cuda.set_rng_state(states[1].cpu(), device)
+        setters.append(partial(torch.cuda.set_rng_state, device=device))
+    for setter, state in zip(setters, states, strict=True):
+        setter(state.cpu())

@@ -133,6 +133,17 @@ def test_a_checkpoint_of_another_training_is_named(tmp_path: Path) -> None:
         optimise(Line(), Line().loss, Schedule(5, 0.05), checkpoint, print)
 
 
+@pytest.mark.parametrize("states", [0, 2])
+def test_a_checkpoint_with_other_random_numbers_is_refused(tmp_path: Path, states: int) -> None:
+    """Such as one of a GPU, or of a release that kept more of them."""
+    line, checkpoint = Line(), tmp_path / "c.checkpoint"
+    optimise(line, line.loss, Schedule(3, 0.05, warmup=1), checkpoint, print)
+    state = torch.load(checkpoint)
+    torch.save(state | {"random": [torch.get_rng_state()] * states}, checkpoint)
+    with pytest.raises(TrainingError, match=r"c\.checkpoint is not one of this training"):
+        optimise(line, line.loss, Schedule(6, 0.05, warmup=1), checkpoint, print)
+
+
 def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     line = Line()
     checkpoint = tmp_path / "run.checkpoint"
