@@ -1,11 +1,12 @@
 """What making the synthetic images costs in a training step of the starter, stage by stage.
 
-    python Testing/benchmarks/image_making.py MAPS.npz [--device cuda] [--steps 128] [--json FILE]
+    python Testing/benchmarks/image_making.py MAPS.npz [--device cuda] [--steps 384] [--json FILE]
 
 MAPS.npz is packed by `starter_cli pack`. Every stage of the recipe is trained for some steps in a folder of its own,
 then as many steps again on images that were made once and are shown in every step. The difference of the two times is
 what the images cost. Its bar, a fifth of a step, is for a GPU; on a CPU nothing is compiled. On a GPU the images of
-several steps are made at once: the number of steps is to be a multiple of 64, so that each lot is used up.
+several steps are made at once: the number of steps is to be a multiple of 64, so that each lot is used up. The first
+lots make a card find memory for them, which long runs do once: over 128 steps that is seen.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def main() -> None:
     benchmark = figures.Benchmark(__doc__ or "")
     benchmark.parser.add_argument("maps", type=Path)
     benchmark.parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda")
-    benchmark.parser.add_argument("--steps", type=int, default=128)
+    benchmark.parser.add_argument("--steps", type=int, default=384)
     arguments = benchmark.parser.parse_args()
     import torch
     from neosegdino.synthesis.label_maps import load_packed

@@ -59,6 +59,7 @@ class Supply:
         if known is not None and known[0] == number:
             return known[1]
         view, images = self._views[place]
+        self._lots.pop(place, None)  # what is used up makes room
         self._generator.draw.restart(seed_of(self._generator.draw.seed, place, number))
         lot = self._generator(images * self._sizes[place], view)
         self._lots[place] = number, lot
