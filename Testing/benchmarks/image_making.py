@@ -5,8 +5,8 @@
 MAPS.npz is packed by `starter_cli pack`. Every stage of the recipe is trained for some steps in a folder of its own,
 then as many steps again on images that were made once and are shown in every step. The difference of the two times is
 what the images cost. Its bar, a fifth of a step, is for a GPU; on a CPU nothing is compiled. On a GPU the images of
-several steps are made at once: the number of steps is to be a multiple of 64, so that each lot is used up. The first
-lots make a card find memory for them, which long runs do once: over 128 steps that is seen.
+several steps are made at once: the number of steps is to be a multiple of 64, so that each lot is used up. Short
+runs are not steady.
 """
 
 from __future__ import annotations
