@@ -31,10 +31,10 @@ def made_once(make: Callable[..., Any]) -> Callable[..., Any]:
     """Return a generator's call that makes the images of every view once."""
     known: dict[object, Any] = {}
 
-    def call(generator: object, count: int, view: object) -> Any:
-        if (count, view) not in known:
-            known[count, view] = make(generator, count, view)
-        return known[count, view]
+    def call(generator: object, *asked: object) -> Any:
+        if asked not in known:
+            known[asked] = make(generator, *asked)
+        return known[asked]
 
     return call
 
@@ -60,7 +60,7 @@ def cost(stage: str, maps: LabelMaps, folder: Path, steps: int, device: str) -> 
     from neosegdino.synthesis.generator import Generator
 
     whole = step_seconds(stage, maps, folder, steps, device)
-    with patch.object(Generator, "__call__", made_once(Generator.__call__)):
+    with patch.object(Generator, "looks", made_once(Generator.looks)):
         without = step_seconds(stage, maps, folder, steps, device)
     label, share = f"{stage}: images' share of a step", [100 * (1 - without / whole)]
     judged = figures.plain(label, share, "%") if device == "cpu" else figures.at_most(label, share, "%", SHARE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -197,6 +197,12 @@ class Generator:
             visible = torch.where(self.draw.chance(0.5, shape[0], 1), place >= edge, place < size - edge)
             seen &= visible.reshape(shape[0], *(size if a == axis else 1 for a in range(3)))
         return seen
+
+
+def interleaved(looks: Sequence[Batch]) -> Batch:
+    """Return one batch of several looks at the same anatomies, those at one anatomy behind each other."""
+    names = ("image", "structure", "target")
+    return Batch(*(torch.stack([getattr(look, name) for look in looks], dim=1).flatten(0, 1) for name in names))
 
 
 def _turn(batch: Batch, turned: Tensor) -> Batch:

@@ -12,7 +12,7 @@ from torch import Tensor
 from neosegdino.model import WindowModel
 from neosegdino.synthesis.deformation import View
 from neosegdino.synthesis.generator import Generator
-from neosegdino.training.losses import dice_and_cross_entropy
+from neosegdino.training.losses import dice_and_cross_entropy, disagreement
 from neosegdino.training.optimise import Schedule, optimise
 from neosegdino.training.supply import Supply
 
@@ -28,6 +28,7 @@ def fit_arm(
     *,
     compiled: bool = False,
     alone: bool = False,
+    agreement: float = 0.0,
 ) -> bool:
     """Train the shared arm of a model; the encoder stays as it is.
 
@@ -45,6 +46,8 @@ def fit_arm(
         Compile the encoder's blocks and the arm first, which takes a minute and makes the steps shorter.
     alone : bool
         Train the arm's image part without the encoder: all tokens are zero, steps are far shorter.
+    agreement : float
+        Weight of the `disagreement` between two looks at the same anatomy; with none every image is of another one.
 
     Returns
     -------
@@ -57,14 +60,15 @@ def fit_arm(
     if compiled:
         model.encoder.compile_blocks()
     loss_function = dice_and_cross_entropy()
-    supply = Supply(generator, views)
+    supply = Supply(generator, views, looks=2 if agreement else 1)
 
     def loss(step: int) -> Tensor:
         batch = supply(step)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             tokens = model.encoder.no_tokens(batch.image) if alone else model.encoder.encode_whole(batch.image)
             scores = decode(0, tokens, batch.image)
-        return loss_function(scores.float(), batch.target[:, None])
+        wrong = loss_function(scores.float(), batch.target[:, None])
+        return wrong + agreement * disagreement(scores.float(), batch.target) if agreement else wrong
 
     done = optimise(arms, loss, schedule, checkpoint, log, limit_s)
     arms.eval()

@@ -195,8 +195,18 @@ def train(
     pairs = [(view, setting.images) for view in ((HEAD,) if stage == "locator" else DECODER_VIEWS)]
     if start is not None:
         model.arms.load_state_dict(load_weights(start))
-    kind = {"compiled": compiled, "alone": stage == "image"}
-    done = fit_arm(model, generator, pairs, schedule, checkpoint, log, limit_s, **kind)
+    done = fit_arm(
+        model,
+        generator,
+        pairs,
+        schedule,
+        checkpoint,
+        log,
+        limit_s,
+        compiled=compiled,
+        alone=stage == "image",
+        agreement=setting.agreement,
+    )
     save_weights(model.arms.state_dict(), folder / f"{stage}.safetensors")
     return done
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 
 from neosegdino.synthesis.deformation import View
-from neosegdino.synthesis.generator import Batch, Generator
+from neosegdino.synthesis.generator import Batch, Generator, interleaved
 from neosegdino.training.seeds import seed_of
 
 STEPS_AT_ONCE = 16
@@ -39,11 +39,15 @@ class Supply:
         Makes the images; its random numbers begin anew with every lot.
     views : sequence of (View, int)
         View and images per step.
+    looks : int
+        Images of the same anatomy that follow each other, each with a contrast, an extraction and an acquisition of its
+        own; the images of a step are a multiple of it.
     """
 
-    def __init__(self, generator: Generator, views: Sequence[tuple[View, int]]) -> None:
+    def __init__(self, generator: Generator, views: Sequence[tuple[View, int]], looks: int = 1) -> None:
         self._generator = generator
         self._views = views
+        self._looks = looks
         self._sizes = [steps_at_once(generator.draw.device, view, images) for view, images in views]
         self._lots: dict[int, tuple[int, Batch]] = {}
 
@@ -61,6 +65,7 @@ class Supply:
         view, images = self._views[place]
         self._lots.pop(place, None)  # what is used up makes room
         self._generator.draw.restart(seed_of(self._generator.draw.seed, place, number))
-        lot = self._generator(images * self._sizes[place], view)
+        anatomies = images * self._sizes[place] // self._looks
+        lot = interleaved(self._generator.looks(anatomies, view, self._looks))
         self._lots[place] = number, lot
         return lot

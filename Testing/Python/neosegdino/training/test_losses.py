@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import pytest
 import torch
-from neosegdino.training.losses import dice_and_cross_entropy
+from neosegdino.training.losses import dice_and_cross_entropy, disagreement
 
 
 def scores_for(labels: torch.Tensor, sureness: float) -> torch.Tensor:
@@ -27,3 +28,31 @@ def test_dice_is_pooled_over_the_batch_and_leaves_the_background_out() -> None:
     nothing = loss(scores_for(torch.zeros_like(target[:, 0]), 30), target)
     share_missed = 32 / 128  # cross-entropy of 30 at each missed voxel, and both Dice lost
     assert torch.allclose(nothing, torch.tensor(1 + 30 * share_missed), rtol=0.01)
+
+
+def test_two_like_answers_disagree_nowhere_and_unlike_ones_by_jeffreys_divergence() -> None:
+    target = torch.zeros(4, 2, 2, 2, dtype=torch.long)
+    target[:, 0, 0, 0], target[:, 1, 1, 1] = 1, 2
+    first, second = torch.tensor([0.7, 0.2, 0.1]), torch.tensor([0.5, 0.3, 0.2])
+    scores = torch.stack([first, first, first, second]).log()[..., None, None, None].expand(4, 3, 2, 2, 2).clone()
+    jeffreys = float(((first - second) * (first / second).log()).sum())
+    scores.requires_grad_(True)
+    found = disagreement(scores, target)
+    assert found.item() == pytest.approx(8 * jeffreys / 4)  # the voxels of the second pair, the hippocampi's of both
+    found.backward()
+    assert scores.grad is not None
+    assert not scores.grad[:2].any()
+    assert scores.grad[2].any()
+    assert scores.grad[3].any()
+
+
+def test_what_one_of_two_looks_does_not_show_is_not_asked_to_agree() -> None:
+    target = torch.zeros(2, 2, 2, 2, dtype=torch.long)
+    target[:, 0] = 1
+    target[1, 0, 0] = 0
+    scores = torch.zeros(2, 3, 2, 2, 2)
+    scores[1, 1, 0, 0] = 5.0
+    assert disagreement(scores, target) == 0
+    scores[1, 1, 0, 1] = 5.0
+    assert disagreement(scores, target) > 0
+    assert disagreement(scores[:, :, 1:], target[:, 1:]) == 0  # no hippocampus at all

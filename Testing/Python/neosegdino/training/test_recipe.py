@@ -36,6 +36,7 @@ def test_a_stage_may_last_seconds() -> None:
         ("images = 12", "images = 12\nimages_per_step = 3", "images_per_step"),
         ("images = 12", "images = 12\nsteps_ = 3", "steps_"),
         ("images = 12", "images = 12\nseconds = 60.0", r"either `steps` or `seconds`.*\$\.locator"),
+        ("images = 12", "images = 11\nagreement = 0.1", r"even number of `images`.*\$\.locator"),
         ("seed = 1 ", "", "missing required field `seed`"),
         ("[16, 17, 18, 19]", "[15, 16]", r"heads \[15\] are trained on and measured on"),
         ("[16, 17, 18, 19]", "[]", r"\$\.measuring_heads"),

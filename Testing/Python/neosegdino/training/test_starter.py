@@ -8,6 +8,7 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -19,7 +20,9 @@ from neosegdino.synthesis.generator import Generator
 from neosegdino.synthesis.label_maps import LabelMaps
 from neosegdino.training import starter, starter_bundle
 from neosegdino.training.calibration import TEMPERATURES
+from neosegdino.training.losses import disagreement
 from neosegdino.training.starter_bundle import LARGEST_PICTURE, assemble
+from neosegdino.training.supply import Supply
 from PIL import Image
 from safetensors.torch import load_file
 from small_recipe import STAGES, train
@@ -115,6 +118,22 @@ def test_a_compiled_arm_is_trained_as_any_other(
     assert set(compiled) == set(whole)
     for name, tensor in whole.items():
         torch.testing.assert_close(compiled[name], tensor, atol=2e-3, rtol=2e-3)
+
+
+def test_an_arm_that_is_asked_to_agree_answers_two_looks_more_alike(
+    weights: Path, maps: LabelMaps, tmp_path: Path
+) -> None:
+    pairs = Supply(starter.measuring_generator(maps, "cpu"), [(starter.NEAR, 8)], looks=2)(0)
+    found = []
+    for agreement in (0.0, 10.0):
+        folder = tmp_path / str(agreement)
+        folder.mkdir()
+        (folder / "encoder.safetensors").write_bytes((weights / "encoder.safetensors").read_bytes())
+        stage = msgspec.structs.replace(starter.RECIPE.image, steps=20, agreement=agreement)
+        train("image", maps, folder, recipe=msgspec.structs.replace(starter.RECIPE, image=stage))
+        scores = starter.trained_scores(folder, "cpu", "image")(pairs.image)
+        found.append(disagreement(scores, pairs.target).item())
+    assert found[1] < 0.5 * found[0]
 
 
 def test_trained_scores_are_those_of_the_saved_weights(weights: Path, maps: LabelMaps) -> None:

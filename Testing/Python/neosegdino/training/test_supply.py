@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 import torch
 from fake_heads import fake_maps
@@ -28,13 +26,13 @@ def maps(tmp_path_factory: pytest.TempPathFactory) -> LabelMaps:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, View]]:
     """What the generators are asked for."""
     calls: list[tuple[int, View]] = []
-    make: Callable[..., Batch] = Generator.__call__
+    make = Generator.looks
 
-    def call(generator: Generator, count: int, view: View) -> Batch:
+    def call(generator: Generator, count: int, view: View, number: int) -> list[Batch]:
         calls.append((count, view))
-        return make(generator, count, view)
+        return make(generator, count, view, number)
 
-    monkeypatch.setattr(Generator, "__call__", call)
+    monkeypatch.setattr(Generator, "looks", call)
     return calls
 
 
@@ -84,6 +82,19 @@ def test_a_lot_is_made_at_once(maps: LabelMaps, asked: list[tuple[int, View]], a
     assert asked == lot * (3 // at_once)
     lots(9)
     assert asked[len(lot) * (3 // at_once) :] == lot[:1]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_two_looks_at_one_anatomy_follow_each_other(maps: LabelMaps) -> None:
+    generator = Generator(maps, Draw(3, "cpu"), extraction=(1.0, 0.0, 0.0))
+    batch = Supply(generator, [(NEAR, 4)], looks=2)(1)
+    assert batch.image.shape == (4, 1, *NEAR.shape)
+    for first, second, other in ((0, 1, 2), (2, 3, 0)):
+        seen = (batch.structure[first] > 0) & (batch.structure[second] > 0)  # a field of view may end within an image
+        assert seen.any()
+        assert torch.equal(batch.structure[first][seen], batch.structure[second][seen])
+        assert not torch.equal(batch.structure[first], batch.structure[other])
+        assert not torch.equal(batch.image[first], batch.image[second])
 
 
 def test_a_gpu_makes_as_many_as_fit_and_a_cpu_one() -> None:
