@@ -49,7 +49,8 @@ def step_seconds(stage: str, maps: LabelMaps, folder: Path, steps: int, device: 
     checkpoint = folder / f"{stage}.checkpoint"
     checkpoint.unlink(missing_ok=True)
     compiled = starter.RECIPE.stages[stage].compiled and device != "cpu"
-    starter.train(stage, maps, folder, 1, device, 1e9, print, steps + SETTLING, compiled=compiled)
+    start = starter.start_of(stage, folder)
+    starter.train(stage, maps, folder, 1, device, 1e9, print, steps + SETTLING, start=start, compiled=compiled)
     state = read_checkpoint(checkpoint, torch.device("cpu"))
     assert state is not None
     return float(state["seconds"]) / steps

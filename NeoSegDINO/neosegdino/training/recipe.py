@@ -13,6 +13,8 @@ from neosegdino.training.optimise import Schedule, TimedSchedule
 
 SHIPPED = Path(__file__).with_name("recipe.toml")
 Count = Annotated[int, msgspec.Meta(ge=0)]
+STAGES = ("encoder", "image", "arm", "decoder", "locator")
+"""The training runs, in order."""
 Heads = Annotated[tuple[Count, ...], msgspec.Meta(min_length=1)]
 
 
@@ -32,6 +34,8 @@ class Stage(Spec, frozen=True, kw_only=True):
     """Random slices of each window shown to the encoder (encoder stage only)."""
     agreement: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     """Weight of the disagreement between two looks at the same anatomy, see `fit_arm` (arms only)."""
+    kept: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
+    """Share that the weights it begins with have in those it leaves, which are an average of both (arms only)."""
     compiled: bool = False
     """See `fit_arm` (arms only)."""
 
@@ -65,8 +69,10 @@ class Recipe(Spec, frozen=True, kw_only=True):
     encoder: Stage
     image: Stage
     """The arm without the encoder."""
-    decoder: Stage
+    arm: Stage
     """The arm above the encoder, from where `image` has left it."""
+    decoder: Stage
+    """The arm that is shipped, from where `arm` has left it."""
     locator: Stage
 
     def __post_init__(self) -> None:
@@ -78,7 +84,7 @@ class Recipe(Spec, frozen=True, kw_only=True):
     @property
     def stages(self) -> dict[str, Stage]:
         """The training runs by name, in order."""
-        return {"encoder": self.encoder, "image": self.image, "decoder": self.decoder, "locator": self.locator}
+        return {name: getattr(self, name) for name in STAGES}
 
 
 def read_recipe(path: Path = SHIPPED) -> Recipe:

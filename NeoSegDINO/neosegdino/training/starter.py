@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from neosegdino.backbone import create_backbone
 from neosegdino.encoder import SliceEncoder
+from neosegdino.errors import TrainingError
 from neosegdino.files import atomic_path
 from neosegdino.model import WindowModel
 from neosegdino.spec import DecoderSpec, EncoderSpec, EncoderWeights, LocatorSpec, WindowSpec
@@ -56,6 +58,8 @@ HEAD = View(LOCATOR.size, 2.4, (20.0, 30.0, 30.0), rotation_deg=35.0, supersampl
 
 DECODER_VIEWS = (NEAR, NEAR, NEAR, ANYWHERE)
 """The steps of the decoder go round these."""
+BEGINS_WITH = {"arm": "image", "decoder": "arm"}
+"""Stages that begin with the weights of another one."""
 TEMPERATURE_FILE = "temperature.json"
 
 
@@ -123,6 +127,11 @@ def locator_model(backbone: nn.Module) -> WindowModel:
     return WindowModel(ENCODER, backbone, LOCATOR.size, LOCATOR.decoder, CLASSES, upsampling=LOCATOR.upsampling)
 
 
+def start_of(stage: str, folder: Path) -> Path | None:
+    """File in a folder with the weights that a stage begins with; none for a stage that begins with random ones."""
+    return folder / f"{BEGINS_WITH[stage]}.safetensors" if stage in BEGINS_WITH else None
+
+
 def train(
     stage: str,
     maps: LabelMaps,
@@ -142,9 +151,9 @@ def train(
 
     Parameters
     ----------
-    stage : {"encoder", "image", "decoder", "locator"}
-        What to train; the latter three need the first one's weights in the folder. ``image`` is the decoder's arm
-        without the encoder, for the decoder to start from.
+    stage : {"encoder", "image", "arm", "decoder", "locator"}
+        What to train; the others need the first one's weights in the folder. ``image`` is the decoding arm without the
+        encoder, ``arm`` the same arm with it, ``decoder`` what the bundle takes.
     maps : LabelMaps
         All label maps.
     folder : Path
@@ -162,7 +171,7 @@ def train(
     seconds : float, optional
         In place of steps, see `TimedSchedule`.
     start : Path, optional
-        Weights of the arm to begin with, in place of random ones.
+        Weights of the arm to begin with, in place of random ones. A stage that keeps a share of them needs them.
     compiled : bool
         See `fit_arm`.
     recipe : Recipe, optional
@@ -172,6 +181,11 @@ def train(
     -------
     bool
         Whether the stage is finished.
+
+    Raises
+    ------
+    TrainingError
+        The stage keeps a share of the weights it begins with, and none are given.
     """
     torch.manual_seed(seed)
     torch.set_float32_matmul_precision("high")
@@ -181,6 +195,9 @@ def train(
     if steps is not None or seconds is not None:
         setting = msgspec.structs.replace(setting, steps=steps if seconds is None else None, seconds=seconds)
     schedule = setting.schedule
+    if setting.kept and start is None:
+        message = f"The stage {stage} keeps a share of the weights it begins with."
+        raise TrainingError(message, "Name their file (`--start`).")
     if stage == "encoder":
         backbone = create_backbone(ENCODER)
         near = SliceEncoder(ENCODER, backbone, WINDOWS.size)
@@ -195,6 +212,7 @@ def train(
     pairs = [(view, setting.images) for view in ((HEAD,) if stage == "locator" else DECODER_VIEWS)]
     if start is not None:
         model.arms.load_state_dict(load_weights(start))
+    begun = deepcopy(model.arms.state_dict())
     done = fit_arm(
         model,
         generator,
@@ -207,8 +225,17 @@ def train(
         alone=stage == "image",
         agreement=setting.agreement,
     )
-    save_weights(model.arms.state_dict(), folder / f"{stage}.safetensors")
+    save_weights(_average(begun, model.arms.state_dict(), setting.kept), folder / f"{stage}.safetensors")
     return done
+
+
+def _average(begun: dict[str, Tensor], ended: dict[str, Tensor], kept: float) -> dict[str, Tensor]:
+    """Average weights before and after a training: most of what it brought stays, most of what it cost comes back.
+
+    Weights that one training led to from the other ones may be averaged (Wortsman et al., "Robust fine-tuning of
+    zero-shot models", arXiv 2109.01903).
+    """
+    return {name: kept * begun[name].to(tensor.device) + (1 - kept) * tensor for name, tensor in ended.items()}
 
 
 def save_weights(state: dict[str, Tensor], path: Path) -> None:

@@ -52,7 +52,7 @@ def pack(folder: Path, packed: Path) -> None:
 
 
 @main.command()
-@click.argument("stage", type=click.Choice(["encoder", "image", "decoder", "locator"]))
+@click.argument("stage", type=click.Choice(["encoder", "image", "arm", "decoder", "locator"]))
 @click.argument("packed", type=click.Path(path_type=Path, exists=True))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Checkpoints, weights.")
 @click.option("--device", default="cuda", show_default=True)
@@ -80,7 +80,7 @@ def train(
     from neosegdino.training.starter_make import stage_log
 
     if stage == "encoder" and (start or compiled):
-        raise click.UsageError("--start and --compiled are for an arm: train image, decoder or locator with them.")
+        raise click.UsageError("--start and --compiled are for an arm: train another stage with them.")
     out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     log = stage_log(out, stage, click.echo)

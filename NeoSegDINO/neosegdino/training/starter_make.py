@@ -75,8 +75,7 @@ def make(source: Path, folder: Path, licence_text: str, recipe: Recipe, device: 
 
 def _train(stage: str, maps: LabelMaps, folder: Path, recipe: Recipe, device: str, log: Log) -> None:
     run = partial(starter.train, stage, maps, folder, recipe.seed, device, CHECKPOINT_S, stage_log(folder, stage, log))
-    start = folder / "image.safetensors" if stage == "decoder" else None
-    while not run(start=start, compiled=recipe.stages[stage].compiled, recipe=recipe):
+    while not run(start=starter.start_of(stage, folder), compiled=recipe.stages[stage].compiled, recipe=recipe):
         log(f"{stage}: checkpoint written")
 
 

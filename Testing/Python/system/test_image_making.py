@@ -14,7 +14,8 @@ import torch
 from fake_heads import fake_maps
 from neosegdino.synthesis.generator import Generator
 from neosegdino.training import optimise, starter
-from small_recipe import STAGES, shrink
+from neosegdino.training.recipe import STAGES
+from small_recipe import shrink
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_every_stage_is_measured_with_new_images_and_with_kept_ones(
     made: list[str] = []
     stage = ""
     train: Callable[..., bool] = starter.train
-    make: Callable[..., Any] = Generator.__call__
+    make: Callable[..., Any] = Generator.looks
 
     def named(name: str, *arguments: Any, **options: Any) -> bool:
         nonlocal stage
@@ -50,7 +51,7 @@ def test_every_stage_is_measured_with_new_images_and_with_kept_ones(
         return make(generator, *arguments)
 
     monkeypatch.setattr(starter, "train", named)
-    monkeypatch.setattr(Generator, "__call__", counted)
+    monkeypatch.setattr(Generator, "looks", counted)
     fake_maps(tmp_path).save(tmp_path / "maps.npz")
     told = tmp_path / "figures.json"
     arguments = [tmp_path / "maps.npz", "--device", "cpu", "--steps", "1", "--json", told]
@@ -61,5 +62,5 @@ def test_every_stage_is_measured_with_new_images_and_with_kept_ones(
     assert list(rows) == [f"{name}: {what}" for name in STAGES for what in ("a step", "images' share of a step")]
     assert all(row["median"] > 0 for what, row in rows.items() if what.endswith("a step") and "share" not in what)
     assert all(row["median"] < 100 and row["passed"] is None for what, row in rows.items() if "share" in what)
-    views = {"encoder": 3, "image": 2, "decoder": 2, "locator": 1}
+    views = {"encoder": 3, "image": 2, "arm": 2, "decoder": 2, "locator": 1}
     assert {name: made.count(name) for name in STAGES} == {name: 4 + count for name, count in views.items()}

@@ -12,7 +12,6 @@ from neosegdino.training import starter
 from neosegdino.training.recipe import read_recipe
 from small_networks import SMALL
 
-STAGES = ("encoder", "image", "decoder", "locator")
 SIZE = (16, 16, 16)
 SMALL_RECIPE = Path(__file__).with_name("small_recipe.toml")
 
@@ -37,5 +36,8 @@ def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def train(stage: str, maps: LabelMaps, folder: Path, steps: int | None = None, **options: object) -> bool:
-    """Train one stage of the small recipe."""
+    """Train one stage of the small recipe from where the one before has left it, if that has run."""
+    start = starter.start_of(stage, folder)
+    if start is not None and start.exists():
+        options.setdefault("start", start)
     return starter.train(stage, maps, folder, 1, "cpu", 1e9, print, steps, **options)  # type: ignore[arg-type]

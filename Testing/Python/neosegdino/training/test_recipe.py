@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from neosegdino.errors import TrainingError
 from neosegdino.training.optimise import Schedule, TimedSchedule
-from neosegdino.training.recipe import SHIPPED, read_recipe
+from neosegdino.training.recipe import SHIPPED, STAGES, read_recipe
 
 
-@pytest.mark.parametrize("name", ["encoder", "image", "decoder", "locator"])
+@pytest.mark.parametrize("name", STAGES)
 def test_every_stage_of_the_shipped_one_ends(name: str) -> None:
     stage = read_recipe().stages[name]
     ends = stage.schedule.share(stage.steps or 0, stage.seconds or 0.0)
@@ -37,6 +37,7 @@ def test_a_stage_may_last_seconds() -> None:
         ("images = 12", "images = 12\nsteps_ = 3", "steps_"),
         ("images = 12", "images = 12\nseconds = 60.0", r"either `steps` or `seconds`.*\$\.locator"),
         ("images = 12", "images = 11\nagreement = 0.1", r"even number of `images`.*\$\.locator"),
+        ("kept = 0.5", "kept = 1.0", r"\$\.decoder\.kept"),
         ("seed = 1 ", "", "missing required field `seed`"),
         ("[16, 17, 18, 19]", "[15, 16]", r"heads \[15\] are trained on and measured on"),
         ("[16, 17, 18, 19]", "[]", r"\$\.measuring_heads"),

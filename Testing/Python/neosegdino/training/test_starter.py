@@ -14,18 +14,19 @@ import pytest
 import torch
 from neosegdino.bundle import load_bundle
 from neosegdino.bundle_store import DEFAULT, find_bundle
-from neosegdino.errors import BundleError
+from neosegdino.errors import BundleError, TrainingError
 from neosegdino.loading import load_models
 from neosegdino.synthesis.generator import Generator
 from neosegdino.synthesis.label_maps import LabelMaps
 from neosegdino.training import starter, starter_bundle
 from neosegdino.training.calibration import TEMPERATURES
 from neosegdino.training.losses import disagreement
+from neosegdino.training.recipe import STAGES
 from neosegdino.training.starter_bundle import LARGEST_PICTURE, assemble
 from neosegdino.training.supply import Supply
 from PIL import Image
 from safetensors.torch import load_file
-from small_recipe import STAGES, train
+from small_recipe import train
 
 pytestmark = pytest.mark.usefixtures("small_recipe")
 
@@ -39,7 +40,7 @@ def test_every_stage_leaves_its_weights_in_half_precision(weights: Path) -> None
 def test_training_changes_the_encoder_in_its_stage_alone(weights: Path, maps: LabelMaps, tmp_path: Path) -> None:
     encoder = (weights / "encoder.safetensors").read_bytes()
     (tmp_path / "encoder.safetensors").write_bytes(encoder)
-    train("decoder", maps, tmp_path)
+    train("arm", maps, tmp_path)
     assert (tmp_path / "encoder.safetensors").read_bytes() == encoder
     torch.manual_seed(1)
     start = starter.create_backbone(starter.ENCODER).state_dict()
@@ -47,7 +48,7 @@ def test_training_changes_the_encoder_in_its_stage_alone(weights: Path, maps: La
     assert any((now[name] - start[name]).abs().max() > 1e-4 for name in now)
 
 
-@pytest.mark.parametrize("stage", ["encoder", "image", "decoder"])
+@pytest.mark.parametrize("stage", ["encoder", "image", "arm", "decoder"])
 def test_a_stage_in_pieces_equals_an_uninterrupted_one(
     stage: str, weights: Path, maps: LabelMaps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,7 +63,8 @@ def test_a_stage_in_pieces_equals_an_uninterrupted_one(
                 return next(seconds)  # type: ignore[call-overload, no-any-return]
 
         monkeypatch.setattr("neosegdino.training.optimise.time", Clock)
-        done = starter.train(stage, maps, tmp_path, 1, "cpu", limit if limit != 0.0 else 0.5, print)
+        limit_s, start = limit if limit != 0.0 else 0.5, starter.start_of(stage, weights)
+        done = starter.train(stage, maps, tmp_path, 1, "cpu", limit_s, print, start=start)
         assert done is (limit == 1e9)
         if limit == 0.0:
             assert torch.load(tmp_path / f"{stage}.checkpoint")["step"] == 2
@@ -78,13 +80,36 @@ def test_the_number_of_steps_can_be_set(weights: Path, maps: LabelMaps, tmp_path
 
 def test_an_arm_may_begin_with_given_weights(weights: Path, maps: LabelMaps, tmp_path: Path) -> None:
     """Without a step they are left as they are; by default the arm begins otherwise."""
-    start = weights / "decoder.safetensors"
+    start = weights / "arm.safetensors"
     (tmp_path / "encoder.safetensors").write_bytes((weights / "encoder.safetensors").read_bytes())
     for given, same in ((start, True), (None, False)):
-        train("decoder", maps, tmp_path, steps=0, start=given)
+        train("arm", maps, tmp_path, steps=0, start=given)
         begun, wanted = (load_file(path) for path in (tmp_path / start.name, start))
         assert all(torch.equal(begun[name], wanted[name]) for name in wanted) is same
-        (tmp_path / "decoder.checkpoint").unlink()
+        (tmp_path / "arm.checkpoint").unlink()
+
+
+def test_what_a_stage_leaves_is_an_average_with_what_it_began_with(
+    weights: Path, maps: LabelMaps, tmp_path: Path
+) -> None:
+    (tmp_path / "encoder.safetensors").write_bytes((weights / "encoder.safetensors").read_bytes())
+    start = weights / "arm.safetensors"
+    stage = msgspec.structs.replace(starter.RECIPE.decoder, kept=0.0)
+    train("decoder", maps, tmp_path, start=start, recipe=msgspec.structs.replace(starter.RECIPE, decoder=stage))
+    begun, ended = starter.load_weights(start), starter.load_weights(tmp_path / "decoder.safetensors")
+    assert any((begun[name] - ended[name]).abs().max() > 1e-4 for name in begun)
+    (tmp_path / "decoder.checkpoint").unlink()
+    stage = msgspec.structs.replace(stage, kept=0.75)
+    train("decoder", maps, tmp_path, start=start, recipe=msgspec.structs.replace(starter.RECIPE, decoder=stage))
+    for name, found in starter.load_weights(tmp_path / "decoder.safetensors").items():
+        torch.testing.assert_close(found, 0.75 * begun[name] + 0.25 * ended[name], atol=1e-3, rtol=1e-3)
+
+
+def test_a_stage_that_keeps_some_of_its_start_needs_one(weights: Path, maps: LabelMaps, tmp_path: Path) -> None:
+    (tmp_path / "encoder.safetensors").write_bytes((weights / "encoder.safetensors").read_bytes())
+    with pytest.raises(TrainingError, match="decoder keeps a share of the weights it begins with"):
+        train("decoder", maps, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["encoder.safetensors"]
 
 
 def test_the_image_part_is_trained_as_if_there_were_no_encoder(
@@ -112,9 +137,9 @@ def test_a_compiled_arm_is_trained_as_any_other(
     compile_with = torch.compile
     monkeypatch.setattr(torch, "compile", compiler)
     (tmp_path / "encoder.safetensors").write_bytes((weights / "encoder.safetensors").read_bytes())
-    assert train("decoder", maps, tmp_path, compiled=True)
+    assert train("arm", maps, tmp_path, start=weights / "image.safetensors", compiled=True)
     assert len(seen) == 1 + len(starter.create_backbone(starter.ENCODER).blocks)
-    whole, compiled = (load_file(folder / "decoder.safetensors") for folder in (weights, tmp_path))
+    whole, compiled = (load_file(folder / "arm.safetensors") for folder in (weights, tmp_path))
     assert set(compiled) == set(whole)
     for name, tensor in whole.items():
         torch.testing.assert_close(compiled[name], tensor, atol=2e-3, rtol=2e-3)

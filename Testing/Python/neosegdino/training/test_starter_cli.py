@@ -18,10 +18,11 @@ from neosegdino.synthesis.newborn import Maturity
 from neosegdino.training import measure_heads as heads
 from neosegdino.training.figures import load_figures
 from neosegdino.training.measure_heads import HeadResult
+from neosegdino.training.recipe import STAGES
 from neosegdino.training.starter_bundle import LARGEST_PICTURE
 from neosegdino.training.starter_cli import main
 from PIL import Image
-from small_recipe import SIZE, STAGES
+from small_recipe import SIZE
 
 pytestmark = pytest.mark.usefixtures("small_recipe")
 
@@ -81,7 +82,7 @@ def test_options_of_an_arm_are_refused_for_the_encoder(packed: Path, folder: Pat
     words = [str(folder / word) if word.endswith("safetensors") else word for word in option]
     result = call("train", "encoder", packed, "--out", folder / "new", "--device", "cpu", *words)
     assert result.exit_code == 2
-    assert "train image, decoder or locator with them" in result.output
+    assert "train another stage with them" in result.output
     assert not (folder / "new").exists()
 
 

@@ -13,11 +13,11 @@ from neosegdino.bundle import load_bundle
 from neosegdino.errors import DeviceError, TrainingError
 from neosegdino.synthesis.newborn import Maturity
 from neosegdino.training import starter_make
-from neosegdino.training.recipe import read_recipe
+from neosegdino.training.recipe import STAGES, read_recipe
 from neosegdino.training.starter_bundle import NAME
 from neosegdino.training.starter_cli import main
 from neosegdino.training.starter_measure import maps_in_words
-from small_recipe import SMALL_RECIPE, STAGES
+from small_recipe import SMALL_RECIPE
 
 pytestmark = pytest.mark.usefixtures("small_recipe")
 STEPS = ("pack", *STAGES, "calibrate", "measure")
@@ -80,10 +80,10 @@ def test_stopped_in_a_stage_it_goes_on_there_to_the_same_weights(
         with pytest.raises(KeyboardInterrupt):
             starter_make.make(heads, out, "Apache License\n", read_recipe(SMALL_RECIPE), "cpu", stop)
     assert torch.load(out / "decoder.checkpoint")["step"] == 2
-    assert {path.stem for path in out.glob("*.done")} == {"pack", "encoder", "image"}
+    assert {path.stem for path in out.glob("*.done")} == {"pack", "encoder", "image", "arm"}
     result = make(heads, out)
     assert result.exit_code == 0, result.output
-    assert "image: done before\ndecoder ...\ndecoder: 4 steps" in result.output
+    assert "arm: done before\ndecoder ...\ndecoder: 4 steps" in result.output
     for stage in STAGES:
         assert (out / f"{stage}.safetensors").read_bytes() == (whole / f"{stage}.safetensors").read_bytes()
     assert load_bundle(out / NAME).spec.accuracy == load_bundle(whole / NAME).spec.accuracy
