@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+LEAST_OF_INTEREST = 0.01
+"""Share of all voxels that `disagreement` divides by where fewer are of interest: windows beside the hippocampi."""
+
 
 def dice_and_cross_entropy() -> Callable[[Tensor, Tensor], Tensor]:
     """Soft Dice of the foreground classes (pooled over the batch) plus cross-entropy, from monai.
@@ -38,9 +41,10 @@ def disagreement(scores: Tensor, target: Tensor) -> Tensor:
     -------
     Tensor
         Jeffreys' divergence of the classes' probabilities, in nats, summed over all voxels and divided by the number of
-        those that are no background.
+        those that are no background, or by a hundredth of all where those are fewer.
     """
     first, second = (scores[place::2].log_softmax(dim=1) for place in range(2))
     divergence = ((first.exp() - second.exp()) * (first - second)).sum(dim=1)
     counted = target[::2] == target[1::2]
-    return (divergence * counted).sum() / (counted & (target[::2] > 0)).sum().clamp(min=1)
+    of_interest = (counted & (target[::2] > 0)).sum()
+    return (divergence * counted).sum() / of_interest.clamp(min=LEAST_OF_INTEREST * counted.numel())

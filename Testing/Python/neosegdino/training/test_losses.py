@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from neosegdino.training.losses import dice_and_cross_entropy, disagreement
+from neosegdino.training.losses import LEAST_OF_INTEREST, dice_and_cross_entropy, disagreement
 
 
 def scores_for(labels: torch.Tensor, sureness: float) -> torch.Tensor:
@@ -56,3 +56,14 @@ def test_what_one_of_two_looks_does_not_show_is_not_asked_to_agree() -> None:
     scores[1, 1, 0, 1] = 5.0
     assert disagreement(scores, target) > 0
     assert disagreement(scores[:, :, 1:], target[:, 1:]) == 0  # no hippocampus at all
+
+
+@pytest.mark.parametrize("shown", [0, 1, 10, 11])
+def test_windows_that_show_hardly_any_hippocampus_do_not_weigh_more_for_it(shown: int) -> None:
+    """Of 1,000 voxels ten or fewer are of interest: the term is the same; with more of them it becomes smaller."""
+    target = torch.zeros(2, 10, 10, 10, dtype=torch.long)
+    target[:, 0, 0, :shown] = target[:, 0, 1, : max(0, shown - 10)] = 1
+    scores = torch.zeros(2, 3, 10, 10, 10)
+    scores[1, 2] = 1.0
+    jeffreys = disagreement(scores, torch.ones_like(target)).item()  # of every voxel
+    assert disagreement(scores, target).item() == pytest.approx(jeffreys / max(LEAST_OF_INTEREST, shown / 1000))
