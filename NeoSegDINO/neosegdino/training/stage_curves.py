@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from neosegdino.errors import TrainingError
 from neosegdino.files import atomic_path
@@ -13,6 +14,8 @@ Point = tuple[int, float]
 """Steps done and the loss there."""
 _LINE = re.compile(r"step (\d+) loss (\d+\.\d+)|(\d+) steps in [\d.]+ s, loss (\d+\.\d+)")
 _COLOR = "#2b83c4"
+_HIGH = 10.0
+"""Times the median."""
 _DOTS = {"marker": ".", "markersize": 3, "linewidth": 1}
 """So that a single point can be seen."""
 
@@ -25,6 +28,12 @@ def read_log(path: Path) -> list[Point]:
             step, loss = int(found[1] or found[3]), float(found[2] or found[4])
             points = [*(point for point in points if point[0] < step), (step, loss)]
     return points
+
+
+def scale(losses: Iterable[float]) -> Literal["linear", "log"]:
+    """Kind of axis that shows losses: logarithmic where some are so high that nothing of the others could be seen."""
+    known = sorted(losses)
+    return "log" if known[-1] > _HIGH * known[len(known) // 2] else "linear"
 
 
 def draw_stages(folder: Path, stages: Sequence[str], target: Path) -> None:
@@ -55,7 +64,7 @@ def draw_stages(folder: Path, stages: Sequence[str], target: Path) -> None:
     figure = Figure(figsize=(3.4 * len(curves), 2.8), dpi=110, layout="constrained")
     for axes, (stage, points) in zip(figure.subplots(1, len(curves), squeeze=False)[0], curves.items(), strict=True):
         axes.plot(*zip(*points, strict=True), color=_COLOR, **_DOTS)
-        axes.set(title=f"Loss of the {stage}", xlabel="step")
+        axes.set(title=f"Loss of the {stage}", xlabel="step", yscale=scale(loss for _, loss in points))
         axes.margins(x=0.02)
         axes.grid(alpha=0.25)
     with atomic_path(target) as temporary:

@@ -37,7 +37,7 @@ def test_a_stage_may_last_seconds() -> None:
         ("images = 12", "images = 12\nsteps_ = 3", "steps_"),
         ("images = 12", "images = 12\nseconds = 60.0", r"either `steps` or `seconds`.*\$\.locator"),
         ("images = 12", "images = 11\nagreement = 0.1", r"even number of `images`.*\$\.locator"),
-        ("kept = 0.5", "kept = 1.0", r"\$\.decoder\.kept"),
+        ("kept = 0.3", "kept = 1.0", r"\$\.decoder\.kept"),
         ("seed = 1 ", "", "missing required field `seed`"),
         ("[16, 17, 18, 19]", "[15, 16]", r"heads \[15\] are trained on and measured on"),
         ("[16, 17, 18, 19]", "[]", r"\$\.measuring_heads"),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from neosegdino.errors import TrainingError
 from neosegdino.training.optimise import Schedule, optimise
-from neosegdino.training.stage_curves import draw_stages, read_log
+from neosegdino.training.stage_curves import draw_stages, read_log, scale
 from PIL import Image
 from torch import nn
 
@@ -55,6 +55,11 @@ def test_a_picture_has_a_panel_for_each_stage_that_was_logged(tmp_path: Path) ->
             widths.append(picture.width)
     assert widths[1] == 2 * widths[0]
     assert (tmp_path / "curve.png").stat().st_size < 100_000
+
+
+@pytest.mark.parametrize(("highest", "kind"), [(2.0, "linear"), (20.0, "log")])
+def test_rare_high_losses_do_not_hide_the_others(highest: float, kind: str) -> None:
+    assert scale([0.5, highest, 0.4, 0.6, 0.5]) == kind
 
 
 def test_without_a_log_there_is_nothing_to_draw(tmp_path: Path) -> None:
