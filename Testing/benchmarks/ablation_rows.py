@@ -233,7 +233,7 @@ def run_row(
     torch.set_float32_matmul_precision("high")
     made = RowModel(row, weights, device)
     generator = starter.make_generator(maps, held_out=False, seed=seed, device=device)
-    recipe = starter.RECIPE.decoder.schedule
+    recipe = starter.RECIPE.arm.schedule
     schedule = Schedule(steps, recipe.rate, min(recipe.warmup, steps // 4), recipe.weight_decay)
     seconds = timed(lambda: made.fit(generator, images, schedule, log), device)
     measuring = starter.measuring_generator(maps, device)

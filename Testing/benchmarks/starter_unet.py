@@ -65,7 +65,7 @@ def train(arguments: argparse.Namespace) -> None:
         network.load_state_dict(starter.load_weights(arguments.start))
     forward = torch.compile(network, dynamic=False) if arguments.compiled else network
     loss_of = dice_and_cross_entropy()
-    supply = Supply(generator, [(view, starter.RECIPE.decoder.images) for view in starter.DECODER_VIEWS])
+    supply = Supply(generator, [(view, starter.RECIPE.arm.images) for view in starter.DECODER_VIEWS])
 
     def loss(step: int) -> Tensor:
         batch = supply(step)

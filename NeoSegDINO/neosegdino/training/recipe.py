@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,11 @@ from neosegdino.training.optimise import Schedule, TimedSchedule
 
 SHIPPED = Path(__file__).with_name("recipe.toml")
 Count = Annotated[int, msgspec.Meta(ge=0)]
-STAGES = ("encoder", "image", "arm", "decoder", "locator")
+STAGES = ("encoder", "image", "arm", "lenient", "strict", "locator")
 """The training runs, in order."""
+AVERAGED = ("arm", "lenient", "strict")
+"""Stages that leave weights of the same arm, which the decoder is an average of."""
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Heads = Annotated[tuple[Count, ...], msgspec.Meta(min_length=1)]
 
 
@@ -34,8 +38,6 @@ class Stage(Spec, frozen=True, kw_only=True):
     """Random slices of each window shown to the encoder (encoder stage only)."""
     agreement: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     """Weight of the disagreement between two looks at the same anatomy, see `fit_arm` (arms only)."""
-    kept: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
-    """Share that the weights it begins with have in those it leaves, which are an average of both (arms only)."""
     compiled: bool = False
     """See `fit_arm` (arms only)."""
 
@@ -71,15 +73,23 @@ class Recipe(Spec, frozen=True, kw_only=True):
     """The arm without the encoder."""
     arm: Stage
     """The arm above the encoder, from where `image` has left it."""
-    decoder: Stage
-    """The arm that is shipped, from where `arm` has left it."""
+    lenient: Stage
+    """The arm from where `arm` has left it, asked to answer alike to two contrasts of a head."""
+    strict: Stage
+    """The same, asked for it with more weight."""
     locator: Stage
+    shares: dict[str, Share]
+    """Shares of the stages `AVERAGED` in the decoder that is shipped."""
 
     def __post_init__(self) -> None:
         if both := set(self.training_heads) & set(self.measuring_heads):
             raise ValueError(f"heads {sorted(both)} are trained on and measured on")
         if not self.encoder.slices:
             raise ValueError("the encoder needs `slices`")
+        if unknown := set(self.shares) - set(AVERAGED):
+            raise ValueError(f"`shares` are of {', '.join(AVERAGED)}, not of {', '.join(sorted(unknown))}")
+        if not math.isclose(sum(self.shares.values()), 1):
+            raise ValueError("the `shares` do not sum to 1")
 
     @property
     def stages(self) -> dict[str, Stage]:

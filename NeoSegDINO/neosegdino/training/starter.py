@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from copy import deepcopy
 from pathlib import Path
 
 import msgspec
@@ -58,7 +57,7 @@ HEAD = View(LOCATOR.size, 2.4, (20.0, 30.0, 30.0), rotation_deg=35.0, supersampl
 
 DECODER_VIEWS = (NEAR, NEAR, NEAR, ANYWHERE)
 """The steps of the decoder go round these."""
-BEGINS_WITH = {"arm": "image", "decoder": "arm"}
+BEGINS_WITH = {"arm": "image", "lenient": "arm", "strict": "arm"}
 """Stages that begin with the weights of another one."""
 TEMPERATURE_FILE = "temperature.json"
 
@@ -151,9 +150,9 @@ def train(
 
     Parameters
     ----------
-    stage : {"encoder", "image", "arm", "decoder", "locator"}
+    stage : {"encoder", "image", "arm", "lenient", "strict", "locator"}
         What to train; the others need the first one's weights in the folder. ``image`` is the decoding arm without the
-        encoder, ``arm`` the same arm with it, ``decoder`` what the bundle takes.
+        encoder, ``arm`` the same arm with it; ``lenient`` and ``strict`` go on with that, see `average`.
     maps : LabelMaps
         All label maps.
     folder : Path
@@ -171,7 +170,7 @@ def train(
     seconds : float, optional
         In place of steps, see `TimedSchedule`.
     start : Path, optional
-        Weights of the arm to begin with, in place of random ones. A stage that keeps a share of them needs them.
+        Weights of the arm to begin with, in place of random ones.
     compiled : bool
         See `fit_arm`.
     recipe : Recipe, optional
@@ -181,11 +180,6 @@ def train(
     -------
     bool
         Whether the stage is finished.
-
-    Raises
-    ------
-    TrainingError
-        The stage keeps a share of the weights it begins with, and none are given.
     """
     torch.manual_seed(seed)
     torch.set_float32_matmul_precision("high")
@@ -195,9 +189,6 @@ def train(
     if steps is not None or seconds is not None:
         setting = msgspec.structs.replace(setting, steps=steps if seconds is None else None, seconds=seconds)
     schedule = setting.schedule
-    if setting.kept and start is None:
-        message = f"The stage {stage} keeps a share of the weights it begins with."
-        raise TrainingError(message, "Name their file (`--start`).")
     if stage == "encoder":
         backbone = create_backbone(ENCODER)
         near = SliceEncoder(ENCODER, backbone, WINDOWS.size)
@@ -212,7 +203,6 @@ def train(
     pairs = [(view, setting.images) for view in ((HEAD,) if stage == "locator" else DECODER_VIEWS)]
     if start is not None:
         model.arms.load_state_dict(load_weights(start))
-    begun = deepcopy(model.arms.state_dict())
     done = fit_arm(
         model,
         generator,
@@ -225,17 +215,35 @@ def train(
         alone=stage == "image",
         agreement=setting.agreement,
     )
-    save_weights(_average(begun, model.arms.state_dict(), setting.kept), folder / f"{stage}.safetensors")
+    save_weights(model.arms.state_dict(), folder / f"{stage}.safetensors")
     return done
 
 
-def _average(begun: dict[str, Tensor], ended: dict[str, Tensor], kept: float) -> dict[str, Tensor]:
-    """Average weights before and after a training: most of what it brought stays, most of what it cost comes back.
+def average(folder: Path, recipe: Recipe | None = None) -> None:
+    """Leave the decoder: the average of the weights that trainings from one start led to, by the recipe's shares.
 
-    Weights that one training led to from the other ones may be averaged (Wortsman et al., "Robust fine-tuning of
-    zero-shot models", arXiv 2109.01903).
+    Most of what the trainings brought stays, and most of what they cost comes back (Wortsman et al., "Model soups",
+    arXiv 2203.05482, and "Robust fine-tuning of zero-shot models", arXiv 2109.01903).
+
+    Parameters
+    ----------
+    folder : Path
+        Of the stages' weights; takes ``decoder.safetensors``.
+    recipe : Recipe, optional
+        In place of the shipped one.
+
+    Raises
+    ------
+    TrainingError
+        A stage with a share has left no weights.
     """
-    return {name: kept * begun[name].to(tensor.device) + (1 - kept) * tensor for name, tensor in ended.items()}
+    shares = (recipe or RECIPE).shares
+    paths = {stage: folder / f"{stage}.safetensors" for stage in shares}
+    if missing := [stage for stage, path in paths.items() if not path.exists()]:
+        raise TrainingError(f"{folder} holds no weights of: {', '.join(missing)}.", "Train these stages first.")
+    states = [(share, load_weights(paths[stage])) for stage, share in shares.items()]
+    mean = {name: sum((share * state[name] for share, state in states), torch.zeros(())) for name in states[0][1]}
+    save_weights(mean, folder / "decoder.safetensors")
 
 
 def save_weights(state: dict[str, Tensor], path: Path) -> None:

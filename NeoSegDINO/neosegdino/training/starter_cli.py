@@ -27,7 +27,7 @@ def main() -> None:
 @click.option("--recipe", type=click.Path(path_type=Path), help="Recipe (TOML) in place of the shipped one.")
 @click.option("--device", default="cuda", show_default=True)
 def make(folder: Path, out: Path, licence: Path, recipe: Path | None, device: str) -> None:
-    """Make the bundle from a FOLDER of label maps in OUT: pack, train, calibrate, measure, bundle.
+    """Make the bundle from a FOLDER of label maps in OUT: pack, train, average, calibrate, measure, bundle.
 
     Called again, it goes on where it was.
     """
@@ -52,7 +52,7 @@ def pack(folder: Path, packed: Path) -> None:
 
 
 @main.command()
-@click.argument("stage", type=click.Choice(["encoder", "image", "arm", "decoder", "locator"]))
+@click.argument("stage", type=click.Choice(["encoder", "image", "arm", "lenient", "strict", "locator"]))
 @click.argument("packed", type=click.Path(path_type=Path, exists=True))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Checkpoints, weights.")
 @click.option("--device", default="cuda", show_default=True)
@@ -87,6 +87,16 @@ def train(
     maps = load_packed(packed)
     done = run(stage, maps, out, seed, device, limit_s, log, steps, seconds=seconds, start=start, compiled=compiled)
     click.echo(f"{stage}: {'finished' if done else 'stopped at the time limit'} after {time.monotonic() - began:.1f} s")
+
+
+@main.command()
+@click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def average(out: Path) -> None:
+    """Average the arms in the folder OUT into the bundle's decoder, by the recipe's shares."""
+    from neosegdino.training import starter
+
+    starter.average(out)
+    click.echo(", ".join(f"{share} {stage}" for stage, share in starter.RECIPE.shares.items()))
 
 
 @main.command()

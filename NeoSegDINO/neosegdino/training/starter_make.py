@@ -29,7 +29,7 @@ Log = Callable[[str], None]
 
 
 def make(source: Path, folder: Path, licence_text: str, recipe: Recipe, device: str, log: Log) -> Bundle:
-    """Pack, train every stage, calibrate, measure, and put the bundle together.
+    """Pack, train every stage, average, calibrate, measure, and put the bundle together.
 
     Every step that has ended leaves a stamp and is not done again; curves and bundle are made anew in any case.
 
@@ -67,6 +67,7 @@ def make(source: Path, folder: Path, licence_text: str, recipe: Recipe, device: 
     maps = load_packed(folder / _MAPS)
     for stage in recipe.stages:
         once(stage, partial(_train, stage, maps, folder, recipe, device, log))
+    once("average", lambda: starter.average(folder, recipe))
     once("calibrate", lambda: starter.calibrate(maps, folder, device, recipe.calibration_images, recipe))
     once("measure", lambda: measure(maps, folder, folder / _FIGURES, device, recipe.measuring_images, recipe))
     draw_stages(folder, list(recipe.stages), folder / CURVE)

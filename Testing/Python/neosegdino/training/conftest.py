@@ -7,6 +7,7 @@ import small_recipe as recipe
 from fake_heads import fake_maps
 from neosegdino.bundle import Bundle, load_bundle
 from neosegdino.synthesis.label_maps import LabelMaps
+from neosegdino.training import starter
 from neosegdino.training.recipe import STAGES
 from tiny_bundle import make_tiny_bundle
 
@@ -41,8 +42,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def weights(trained: Path, maps: LabelMaps, small_recipe: None) -> Path:
-    """Folder with the weights of all stages of the small recipe, trained once; not to be changed."""
+    """Folder with the weights of all stages of the small recipe and their average, made once; not to be changed."""
     for stage in STAGES:
         if not (trained / f"{stage}.safetensors").exists():
             assert recipe.train(stage, maps, trained)
+    if not (trained / "decoder.safetensors").exists():
+        starter.average(trained)
     return trained

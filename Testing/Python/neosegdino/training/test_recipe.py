@@ -37,11 +37,13 @@ def test_a_stage_may_last_seconds() -> None:
         ("images = 12", "images = 12\nsteps_ = 3", "steps_"),
         ("images = 12", "images = 12\nseconds = 60.0", r"either `steps` or `seconds`.*\$\.locator"),
         ("images = 12", "images = 11\nagreement = 0.1", r"even number of `images`.*\$\.locator"),
-        ("kept = 0.3", "kept = 1.0", r"\$\.decoder\.kept"),
+        ("arm = 0.35", "arm = -0.35", r"\$\.shares"),
+        ("arm = 0.35", "arm = 0.45", "`shares` do not sum to 1"),
+        ("arm = 0.35", "image = 0.35", "`shares` are of arm, lenient, strict, not of image"),
         ("seed = 1 ", "", "missing required field `seed`"),
         ("[16, 17, 18, 19]", "[15, 16]", r"heads \[15\] are trained on and measured on"),
         ("[16, 17, 18, 19]", "[]", r"\$\.measuring_heads"),
-        ("[decoder]", "[decoder", "is wrong"),
+        ("[strict]", "[strict", "is wrong"),
     ],
 )
 def test_what_is_wrong_is_named(old: str, new: str, message: str, tmp_path: Path) -> None:

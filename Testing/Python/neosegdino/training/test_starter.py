@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("small_recipe")
 
 
 def test_every_stage_leaves_its_weights_in_half_precision(weights: Path) -> None:
-    for stage in STAGES:
+    for stage in (*STAGES, "decoder"):
         assert {t.dtype for t in load_file(weights / f"{stage}.safetensors").values()} == {torch.float16}
         assert all(t.dtype == torch.float32 for t in starter.load_weights(weights / f"{stage}.safetensors").values())
 
@@ -48,7 +48,7 @@ def test_training_changes_the_encoder_in_its_stage_alone(weights: Path, maps: La
     assert any((now[name] - start[name]).abs().max() > 1e-4 for name in now)
 
 
-@pytest.mark.parametrize("stage", ["encoder", "image", "arm", "decoder"])
+@pytest.mark.parametrize("stage", ["encoder", "image", "arm", "strict"])
 def test_a_stage_in_pieces_equals_an_uninterrupted_one(
     stage: str, weights: Path, maps: LabelMaps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,27 +89,27 @@ def test_an_arm_may_begin_with_given_weights(weights: Path, maps: LabelMaps, tmp
         (tmp_path / "arm.checkpoint").unlink()
 
 
-def test_what_a_stage_leaves_is_an_average_with_what_it_began_with(
-    weights: Path, maps: LabelMaps, tmp_path: Path
-) -> None:
-    (tmp_path / "encoder.safetensors").write_bytes((weights / "encoder.safetensors").read_bytes())
-    start = weights / "arm.safetensors"
-    stage = msgspec.structs.replace(starter.RECIPE.decoder, kept=0.0)
-    train("decoder", maps, tmp_path, start=start, recipe=msgspec.structs.replace(starter.RECIPE, decoder=stage))
-    begun, ended = starter.load_weights(start), starter.load_weights(tmp_path / "decoder.safetensors")
-    assert any((begun[name] - ended[name]).abs().max() > 1e-4 for name in begun)
-    (tmp_path / "decoder.checkpoint").unlink()
-    stage = msgspec.structs.replace(stage, kept=0.75)
-    train("decoder", maps, tmp_path, start=start, recipe=msgspec.structs.replace(starter.RECIPE, decoder=stage))
-    for name, found in starter.load_weights(tmp_path / "decoder.safetensors").items():
-        torch.testing.assert_close(found, 0.75 * begun[name] + 0.25 * ended[name], atol=1e-3, rtol=1e-3)
+def test_the_decoder_is_the_average_of_the_arms_by_their_shares(weights: Path) -> None:
+    shares = {"arm": 0.5, "lenient": 0.25, "strict": 0.25}
+    states = {stage: starter.load_weights(weights / f"{stage}.safetensors") for stage in shares}
+    assert any((states["lenient"][name] - states["strict"][name]).abs().max() > 1e-4 for name in states["arm"])
+    for name, found in starter.load_weights(weights / "decoder.safetensors").items():
+        wanted = sum(share * states[stage][name] for stage, share in shares.items())
+        torch.testing.assert_close(found, wanted, atol=1e-3, rtol=1e-3)
 
 
-def test_a_stage_that_keeps_some_of_its_start_needs_one(weights: Path, maps: LabelMaps, tmp_path: Path) -> None:
-    (tmp_path / "encoder.safetensors").write_bytes((weights / "encoder.safetensors").read_bytes())
-    with pytest.raises(TrainingError, match="decoder keeps a share of the weights it begins with"):
-        train("decoder", maps, tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["encoder.safetensors"]
+def test_a_stage_without_a_share_is_not_needed(weights: Path, tmp_path: Path) -> None:
+    shutil.copy(weights / "arm.safetensors", tmp_path)
+    starter.average(tmp_path, msgspec.structs.replace(starter.RECIPE, shares={"arm": 1.0}))
+    found, wanted = (load_file(tmp_path / f"{name}.safetensors") for name in ("decoder", "arm"))
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+def test_weights_that_are_missing_in_the_average_are_named(weights: Path, tmp_path: Path) -> None:
+    shutil.copy(weights / "arm.safetensors", tmp_path)
+    with pytest.raises(TrainingError, match=r"holds no weights of: lenient, strict\."):
+        starter.average(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["arm.safetensors"]
 
 
 def test_the_image_part_is_trained_as_if_there_were_no_encoder(
@@ -190,7 +190,7 @@ def test_scores_of_the_image_stage_need_no_tokens(
 def test_the_temperature_is_fitted_on_training_heads_and_kept(
     weights: Path, maps: LabelMaps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for stage in STAGES:
+    for stage in (*STAGES, "decoder"):
         (tmp_path / f"{stage}.safetensors").write_bytes((weights / f"{stage}.safetensors").read_bytes())
     assert starter.load_temperature(tmp_path) == 1.0
     made: list[tuple[int, ...]] = []

@@ -37,7 +37,7 @@ def packed(maps: LabelMaps, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(weights: Path, tmp_path: Path) -> Path:
     """Trained weights that a command may add to."""
-    for stage in STAGES:
+    for stage in (*STAGES, "decoder"):
         (tmp_path / f"{stage}.safetensors").write_bytes((weights / f"{stage}.safetensors").read_bytes())
     return tmp_path
 
@@ -66,15 +66,23 @@ def test_pack_takes_every_head_in_every_maturity(tmp_path: Path, monkeypatch: py
 
 def test_train_goes_on_from_weights_and_keeps_a_log(packed: Path, folder: Path) -> None:
     start = folder / "start.safetensors"
-    start.write_bytes((folder / "decoder.safetensors").read_bytes())
-    said = run("train", "decoder", packed, "--out", folder, "--device", "cpu", "--steps", 100, "--start", start)
-    assert "decoder: step 100 loss" in said
-    assert "decoder: finished after" in said
-    assert (folder / "decoder.log").read_text().startswith("step 100 loss")
-    assert (folder / "decoder.safetensors").read_bytes() != start.read_bytes()
+    start.write_bytes((folder / "lenient.safetensors").read_bytes())
+    said = run("train", "lenient", packed, "--out", folder, "--device", "cpu", "--steps", 100, "--start", start)
+    assert "lenient: step 100 loss" in said
+    assert "lenient: finished after" in said
+    assert (folder / "lenient.log").read_text().startswith("step 100 loss")
+    assert (folder / "lenient.safetensors").read_bytes() != start.read_bytes()
     run("curve", folder, folder / "curve.png")
     with Image.open(folder / "curve.png") as picture:
         assert picture.format == "PNG"
+
+
+def test_average_leaves_the_decoder_and_tells_the_shares(folder: Path) -> None:
+    decoder = folder / "decoder.safetensors"
+    before = decoder.read_bytes()
+    decoder.unlink()
+    assert run("average", folder) == "0.5 arm, 0.25 lenient, 0.25 strict\n"
+    assert decoder.read_bytes() == before
 
 
 @pytest.mark.parametrize("option", [["--compiled"], ["--start", "decoder.safetensors"]], ids=lambda o: o[0])

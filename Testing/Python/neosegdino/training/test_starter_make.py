@@ -20,7 +20,7 @@ from neosegdino.training.starter_measure import maps_in_words
 from small_recipe import SMALL_RECIPE
 
 pytestmark = pytest.mark.usefixtures("small_recipe")
-STEPS = ("pack", *STAGES, "calibrate", "measure")
+STEPS = ("pack", *STAGES, "average", "calibrate", "measure")
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_made_once_and_told_so_the_second_time(heads: Path, tmp_path: Path) -> N
 def test_stopped_in_a_stage_it_goes_on_there_to_the_same_weights(
     heads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A checkpoint after every two steps; the run is stopped at the decoder's first."""
+    """A checkpoint after every two steps; the run is stopped at the lenient stage's first."""
     whole, out = tmp_path / "whole", tmp_path / "out"
     assert make(heads, whole).exit_code == 0
 
@@ -71,7 +71,7 @@ def test_stopped_in_a_stage_it_goes_on_there_to_the_same_weights(
             return next(cls.seconds)
 
     def stop(line: str) -> None:
-        if line == "decoder: checkpoint written":
+        if line == "lenient: checkpoint written":
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -79,12 +79,12 @@ def test_stopped_in_a_stage_it_goes_on_there_to_the_same_weights(
         patch.setattr(starter_make, "CHECKPOINT_S", 3.0)
         with pytest.raises(KeyboardInterrupt):
             starter_make.make(heads, out, "Apache License\n", read_recipe(SMALL_RECIPE), "cpu", stop)
-    assert torch.load(out / "decoder.checkpoint")["step"] == 2
+    assert torch.load(out / "lenient.checkpoint")["step"] == 2
     assert {path.stem for path in out.glob("*.done")} == {"pack", "encoder", "image", "arm"}
     result = make(heads, out)
     assert result.exit_code == 0, result.output
-    assert "arm: done before\ndecoder ...\ndecoder: 4 steps" in result.output
-    for stage in STAGES:
+    assert "arm: done before\nlenient ...\nlenient: 4 steps" in result.output
+    for stage in (*STAGES, "decoder"):
         assert (out / f"{stage}.safetensors").read_bytes() == (whole / f"{stage}.safetensors").read_bytes()
     assert load_bundle(out / NAME).spec.accuracy == load_bundle(whole / NAME).spec.accuracy
 
