@@ -61,7 +61,12 @@ def volumes_apart(first: Segmentation, second: Segmentation) -> tuple[float, flo
 
 def millilitres(result: Segmentation) -> str:
     rows = result.report["hippocampus"]
-    return ", ".join(f"{row['side']} {row['volume_ml']:.2f} ml (confidence {row['confidence']:.2f})" for row in rows)
+    return ", ".join(
+        f"{row['side']} {row['volume_ml']:.2f} ml (confidence {row['confidence']:.2f})"
+        if row["volume_ml"]
+        else f"{row['side']} empty"
+        for row in rows
+    )
 
 
 def rows(data: str, metric: str, left: float, right: float, *, held_out: bool, note: str) -> list[Accuracy]:
@@ -96,6 +101,8 @@ def main() -> None:
             print(f"    {warning}")
     for name, result in answers.items():
         if other := answers.get(name.replace("T1w", "T2w")) if "T1w" in name else None:
+            if not all(row["volume_ml"] for found in (result, other) for row in found.report["hippocampus"]):
+                raise SystemExit(f"{name}: a side is empty in the answer to it or to its T2w; nothing to compare.")
             left, right = dice(other.labels, result.labels)
             print(f"{name} against T2w of the same infant: Dice left {left:.3f}, right {right:.3f}")
             data = "one infant's T1w against its T2w (BME-X template, 0 to 3 months), no truth known"

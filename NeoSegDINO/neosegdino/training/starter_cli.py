@@ -91,12 +91,15 @@ def train(
 
 @main.command()
 @click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
-def average(out: Path) -> None:
+@click.option("--recipe", type=click.Path(path_type=Path), help="Recipe (TOML) in place of the shipped one.")
+def average(out: Path, recipe: Path | None) -> None:
     """Average the arms in the folder OUT into the bundle's decoder, by the recipe's shares."""
     from neosegdino.training import starter
+    from neosegdino.training.recipe import read_recipe
 
-    starter.average(out)
-    click.echo(", ".join(f"{share} {stage}" for stage, share in starter.RECIPE.shares.items()))
+    chosen = starter.RECIPE if recipe is None else read_recipe(recipe)
+    starter.average(out, chosen)
+    click.echo(", ".join(f"{share} {stage}" for stage, share in chosen.shares.items()))
 
 
 @main.command()

@@ -22,7 +22,7 @@ from neosegdino.training.recipe import STAGES
 from neosegdino.training.starter_bundle import LARGEST_PICTURE
 from neosegdino.training.starter_cli import main
 from PIL import Image
-from small_recipe import SIZE
+from small_recipe import SIZE, SMALL_RECIPE
 
 pytestmark = pytest.mark.usefixtures("small_recipe")
 
@@ -83,6 +83,10 @@ def test_average_leaves_the_decoder_and_tells_the_shares(folder: Path) -> None:
     decoder.unlink()
     assert run("average", folder) == "0.5 arm, 0.25 lenient, 0.25 strict\n"
     assert decoder.read_bytes() == before
+    text = SMALL_RECIPE.read_text().replace("arm = 0.5", "arm = 0.25").replace("strict = 0.25", "strict = 0.5")
+    (folder / "own.toml").write_text(text)
+    assert run("average", folder, "--recipe", folder / "own.toml") == "0.25 arm, 0.25 lenient, 0.5 strict\n"
+    assert decoder.read_bytes() != before
 
 
 @pytest.mark.parametrize("option", [["--compiled"], ["--start", "decoder.safetensors"]], ids=lambda o: o[0])
