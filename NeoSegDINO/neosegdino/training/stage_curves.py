@@ -16,6 +16,7 @@ _LINE = re.compile(r"step (\d+) loss (\d+\.\d+)|(\d+) steps in [\d.]+ s, loss (\
 _COLOR = "#2b83c4"
 _HIGH = 10.0
 """Times the median."""
+_COLUMNS = 3
 _DOTS = {"marker": ".", "markersize": 3, "linewidth": 1}
 """So that a single point can be seen."""
 
@@ -61,11 +62,17 @@ def draw_stages(folder: Path, stages: Sequence[str], target: Path) -> None:
         raise TrainingError(f"{folder} holds no log of a stage.", "Train one first, or name the folder of the weights.")
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(3.4 * len(curves), 2.8), dpi=110, layout="constrained")
-    for axes, (stage, points) in zip(figure.subplots(1, len(curves), squeeze=False)[0], curves.items(), strict=True):
+    columns = min(len(curves), _COLUMNS)
+    rows = -(-len(curves) // columns)
+    figure = Figure(figsize=(3.4 * columns, 2.8 * rows), dpi=110, layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    for axes, (stage, points) in zip(panels, curves.items(), strict=False):
         axes.plot(*zip(*points, strict=True), color=_COLOR, **_DOTS)
-        axes.set(title=f"Loss of the {stage}", xlabel="step", yscale=scale(loss for _, loss in points))
+        axes.set(title=f"Loss, {stage}", xlabel="step", yscale=scale(loss for _, loss in points))
         axes.margins(x=0.02)
+        axes.locator_params(axis="x", nbins=5)
         axes.grid(alpha=0.25)
+    for axes in panels:  # those that are left
+        axes.set_axis_off()
     with atomic_path(target) as temporary:
         figure.savefig(temporary)

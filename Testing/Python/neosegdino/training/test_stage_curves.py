@@ -46,14 +46,17 @@ def test_a_stage_begun_anew_leaves_its_first_curve_behind(tmp_path: Path) -> Non
 
 
 def test_a_picture_has_a_panel_for_each_stage_that_was_logged(tmp_path: Path) -> None:
-    widths = []
-    for stage in ("encoder", "decoder"):
+    """Three in a row."""
+    sizes = []
+    stages = ("encoder", "image", "arm", "lenient")
+    for stage in stages:
         train(tmp_path / f"{stage}.log", tmp_path / f"{stage}.checkpoint", 120)
-        draw_stages(tmp_path, ("encoder", "decoder", "locator"), tmp_path / "curve.png")
+        draw_stages(tmp_path, (*stages, "locator"), tmp_path / "curve.png")
         with Image.open(tmp_path / "curve.png") as picture:
             assert picture.convert("L").getextrema() != (255, 255)
-            widths.append(picture.width)
-    assert widths[1] == 2 * widths[0]
+            sizes.append(picture.size)
+    width, height = sizes[0]
+    assert sizes == [(width, height), (2 * width, height), (3 * width, height), (3 * width, 2 * height)]
     assert (tmp_path / "curve.png").stat().st_size < 100_000
 
 
