@@ -66,7 +66,7 @@ def draw_stages(folder: Path, stages: Sequence[str], target: Path) -> None:
     rows = -(-len(curves) // columns)
     figure = Figure(figsize=(3.4 * columns, 2.8 * rows), dpi=110, layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).flat
-    for axes, (stage, points) in zip(panels, curves.items(), strict=False):
+    for (stage, points), axes in zip(curves.items(), panels, strict=False):
         axes.plot(*zip(*points, strict=True), color=_COLOR, **_DOTS)
         axes.set(title=f"Loss, {stage}", xlabel="step", yscale=scale(loss for _, loss in points))
         axes.margins(x=0.02)

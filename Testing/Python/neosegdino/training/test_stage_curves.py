@@ -57,6 +57,9 @@ def test_a_picture_has_a_panel_for_each_stage_that_was_logged(tmp_path: Path) ->
             sizes.append(picture.size)
     width, height = sizes[0]
     assert sizes == [(width, height), (2 * width, height), (3 * width, height), (3 * width, 2 * height)]
+    with Image.open(tmp_path / "curve.png") as picture:
+        empty = picture.convert("L").crop((width + 10, height + 10, 3 * width, 2 * height))
+    assert empty.getextrema() == (255, 255), "no axes without a curve"
     assert (tmp_path / "curve.png").stat().st_size < 100_000
 
 
