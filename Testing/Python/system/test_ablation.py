@@ -50,14 +50,14 @@ def ablation(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
     monkeypatch.setattr(distiller, "PROTOTYPES", 16)
     near = View(SIZE, 3.0, (2.0, 2.0, 2.0))
-    short = msgspec.structs.replace(starter.RECIPE.decoder, steps=4, seconds=None, warmup=2, images=2)
+    short = msgspec.structs.replace(starter.RECIPE.arm, steps=4, seconds=None, warmup=2, images=2)
     changes = {
         "RECIPE": msgspec.structs.replace(
             starter.RECIPE,
             training_heads=(0,),
             measuring_heads=(1,),
             encoder=msgspec.structs.replace(short, slices=3),
-            decoder=short,
+            arm=short,
         ),
         "ENCODER": msgspec.structs.replace(starter.ENCODER, blocks=(0, 1), options=SMALL),
         "WINDOWS": msgspec.structs.replace(starter.WINDOWS, size=SIZE),
