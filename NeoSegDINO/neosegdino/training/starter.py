@@ -56,7 +56,7 @@ ANYWHERE = View(WINDOWS.size, SPACING_MM, (50.0, 60.0, 50.0), rotation_deg=22.0)
 HEAD = View(LOCATOR.size, 2.4, (20.0, 30.0, 30.0), rotation_deg=35.0, supersampling=2, turned=0.3)
 
 DECODER_VIEWS = (NEAR, NEAR, NEAR, ANYWHERE)
-"""The steps of the decoder go round these."""
+"""The steps of the decoding arm go round these."""
 BEGINS_WITH = {"arm": "image", "lenient": "arm", "strict": "arm"}
 """Stages that begin with the weights of another one."""
 TEMPERATURE_FILE = "temperature.json"
