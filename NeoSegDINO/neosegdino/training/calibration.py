@@ -11,7 +11,7 @@ from torch import Tensor
 BINS = 15
 IN_QUESTION = 0.01
 """Voxels count where a hippocampus has at least this probability: sure background makes any model look good."""
-TEMPERATURES = tuple(round(0.5 + 0.05 * step, 2) for step in range(51))
+TEMPERATURES = tuple(round(0.5 + 0.05 * step, 2) for step in range(111))
 
 
 class Reliability:
