@@ -17,6 +17,8 @@ from neosegdino.training.checkpoint import read_checkpoint, write_checkpoint
 
 SETTLING = 15
 """Steps at a start whose time does not count: compilers and libraries prepare themselves in them."""
+CHECKPOINT_S = 300.0
+"""Seconds between two checkpoints: what a run that is killed loses at most."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def optimise(
     schedule : Schedule
         Steps and rates.
     checkpoint : Path
-        Written at the end and when the time is up, whole or not at all.
+        Written every `CHECKPOINT_S`, at the end and when the time is up; whole or not at all.
     log : callable
         Takes a line every hundred steps, and a last one.
     limit_s : float
@@ -106,9 +108,24 @@ def optimise(
     optimiser = torch.optim.AdamW(parameters, lr=schedule.rate, weight_decay=schedule.weight_decay)
     device = parameters[0].device
     step, seconds = _resume(module, optimiser, checkpoint, device)
-    began, first, mean = time.monotonic(), step, None
+    first, mean = step, None
     clock = _Clock(seconds)
-    while schedule.share(step, clock.seconds) < 1 and time.monotonic() - began < limit_s:
+
+    def write() -> None:
+        state = {
+            "step": step,
+            "seconds": clock.seconds,
+            "module": module.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "random": random_state.capture(device),
+        }
+        write_checkpoint(checkpoint, state)
+
+    began = written = time.monotonic()
+    while schedule.share(step, clock.seconds) < 1 and (now := time.monotonic()) - began < limit_s:
+        if now - written >= CHECKPOINT_S:
+            write()
+            written = now
         for group in optimiser.param_groups:
             group["lr"] = schedule.rate_at(step, clock.seconds)
         value = loss(step)
@@ -123,16 +140,9 @@ def optimise(
         if step % 100 == 0:
             log(f"step {step} loss {mean.item():.4f} {clock.seconds:.1f} s")
     if mean is not None:
-        now = time.monotonic() - began
-        log(f"{step} steps in {clock.seconds:.1f} s, loss {mean.item():.4f}; {now:.1f} s in this run")
-    state = {
-        "step": step,
-        "seconds": clock.seconds,
-        "module": module.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "random": random_state.capture(device),
-    }
-    write_checkpoint(checkpoint, state)
+        spent = time.monotonic() - began
+        log(f"{step} steps in {clock.seconds:.1f} s, loss {mean.item():.4f}; {spent:.1f} s in this run")
+    write()
     return schedule.share(step, clock.seconds) >= 1
 
 

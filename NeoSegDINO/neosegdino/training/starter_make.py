@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,8 +22,6 @@ from neosegdino.training.starter_bundle import NAME, assemble
 from neosegdino.training.starter_card import CURVE
 from neosegdino.training.starter_measure import measure
 
-CHECKPOINT_S = 600.0
-"""Seconds of training between two checkpoints: what a run that is killed loses at most."""
 _RECIPE, _MAPS, _FIGURES = "recipe.json", "maps.npz", "figures.json"
 
 Log = Callable[[str], None]
@@ -66,7 +65,7 @@ def make(source: Path, folder: Path, licence_text: str, recipe: Recipe, device: 
     once("pack", lambda: load_label_maps(source, maturities=newborn.MATURITIES).save(folder / _MAPS))
     maps = load_packed(folder / _MAPS)
     for stage in recipe.stages:
-        once(stage, partial(_train, stage, maps, folder, recipe, device, log))
+        once(stage, partial(_train, stage, maps, folder, recipe, device, stage_log(folder, stage, log)))
     once("average", lambda: starter.average(folder, recipe))
     once("calibrate", lambda: starter.calibrate(maps, folder, device, recipe.calibration_images, recipe))
     once("measure", lambda: measure(maps, folder, folder / _FIGURES, device, recipe.measuring_images, recipe))
@@ -75,9 +74,10 @@ def make(source: Path, folder: Path, licence_text: str, recipe: Recipe, device: 
 
 
 def _train(stage: str, maps: LabelMaps, folder: Path, recipe: Recipe, device: str, log: Log) -> None:
-    run = partial(starter.train, stage, maps, folder, recipe.seed, device, CHECKPOINT_S, stage_log(folder, stage, log))
-    while not run(start=starter.start_of(stage, folder), compiled=recipe.stages[stage].compiled, recipe=recipe):
-        log(f"{stage}: checkpoint written")
+    start, compiled = starter.start_of(stage, folder), recipe.stages[stage].compiled
+    starter.train(
+        stage, maps, folder, recipe.seed, device, math.inf, log, start=start, compiled=compiled, recipe=recipe
+    )
 
 
 def stage_log(folder: Path, stage: str, log: Log) -> Log:

@@ -90,6 +90,26 @@ def test_a_run_in_pieces_equals_an_uninterrupted_one(tmp_path: Path, limits: lis
 
 
 @pytest.mark.usefixtures("one_second_a_step")
+def test_a_run_that_is_killed_goes_on_from_its_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHECKPOINT_S", 5)
+    whole, _ = run_in_pieces(tmp_path / "whole.checkpoint", [math.inf], random=True)
+    line, checkpoint = Line(), tmp_path / "killed.checkpoint"
+
+    def loss(step: int) -> Tensor:
+        if step == 13:
+            raise KeyboardInterrupt
+        return line.loss(step) * torch.rand(())
+
+    torch.manual_seed(0)
+    with pytest.raises(KeyboardInterrupt):
+        optimise(line, loss, Schedule(40, 0.05, warmup=10), checkpoint, print)
+    again, seen = run_in_pieces(checkpoint, [math.inf], random=True)
+    assert seen == list(range(9, 40))
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name]), name
+
+
+@pytest.mark.usefixtures("one_second_a_step")
 def test_a_timed_run_ends_with_its_time_wherever_it_was_stopped(tmp_path: Path) -> None:
     schedule = TimedSchedule(1, 0.05, warmup=1, seconds=60)
     assert schedule.rate_at(999, 30) == pytest.approx(0.025)

@@ -13,6 +13,7 @@ from neosegdino.bundle import load_bundle
 from neosegdino.errors import DeviceError, TrainingError
 from neosegdino.synthesis.newborn import Maturity
 from neosegdino.training import starter_make
+from neosegdino.training.checkpoint import State, write_checkpoint
 from neosegdino.training.recipe import STAGES, read_recipe
 from neosegdino.training.starter_bundle import NAME
 from neosegdino.training.starter_cli import main
@@ -70,15 +71,17 @@ def test_stopped_in_a_stage_it_goes_on_there_to_the_same_weights(
         def monotonic(cls) -> float:
             return next(cls.seconds)
 
-    def stop(line: str) -> None:
-        if line == "lenient: checkpoint written":
+    def stop(path: Path, state: State) -> None:
+        write_checkpoint(path, state)
+        if path.stem == "lenient":
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr("neosegdino.training.optimise.time", Clock)
-        patch.setattr(starter_make, "CHECKPOINT_S", 3.0)
+        patch.setattr("neosegdino.training.optimise.CHECKPOINT_S", 3.0)
+        patch.setattr("neosegdino.training.optimise.write_checkpoint", stop)
         with pytest.raises(KeyboardInterrupt):
-            starter_make.make(heads, out, "Apache License\n", read_recipe(SMALL_RECIPE), "cpu", stop)
+            starter_make.make(heads, out, "Apache License\n", read_recipe(SMALL_RECIPE), "cpu", print)
     assert torch.load(out / "lenient.checkpoint")["step"] == 2
     assert {path.stem for path in out.glob("*.done")} == {"pack", "encoder", "image", "arm"}
     result = make(heads, out)
