@@ -108,23 +108,12 @@ def optimise(
     optimiser = torch.optim.AdamW(parameters, lr=schedule.rate, weight_decay=schedule.weight_decay)
     device = parameters[0].device
     step, seconds = _resume(module, optimiser, checkpoint, device)
+    began = written = time.monotonic()
     first, mean = step, None
     clock = _Clock(seconds)
-
-    def write() -> None:
-        state = {
-            "step": step,
-            "seconds": clock.seconds,
-            "module": module.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            "random": random_state.capture(device),
-        }
-        write_checkpoint(checkpoint, state)
-
-    began = written = time.monotonic()
     while schedule.share(step, clock.seconds) < 1 and (now := time.monotonic()) - began < limit_s:
         if now - written >= CHECKPOINT_S:
-            write()
+            _keep(module, optimiser, checkpoint, device, step, clock.seconds)
             written = now
         for group in optimiser.param_groups:
             group["lr"] = schedule.rate_at(step, clock.seconds)
@@ -142,7 +131,7 @@ def optimise(
     if mean is not None:
         spent = time.monotonic() - began
         log(f"{step} steps in {clock.seconds:.1f} s, loss {mean.item():.4f}; {spent:.1f} s in this run")
-    write()
+    _keep(module, optimiser, checkpoint, device, step, clock.seconds)
     return schedule.share(step, clock.seconds) >= 1
 
 
@@ -161,6 +150,25 @@ class _Clock:
     @property
     def seconds(self) -> float:
         return self._before + (0.0 if self._began is None else time.monotonic() - self._began)
+
+
+def _keep(
+    module: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    checkpoint: Path,
+    device: torch.device,
+    step: int,
+    seconds: float,
+) -> None:
+    """Write what `_resume` goes on from."""
+    state = {
+        "step": step,
+        "seconds": seconds,
+        "module": module.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "random": random_state.capture(device),
+    }
+    write_checkpoint(checkpoint, state)
 
 
 def _resume(
