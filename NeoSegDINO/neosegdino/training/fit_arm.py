@@ -14,6 +14,7 @@ from neosegdino.synthesis.deformation import View
 from neosegdino.synthesis.generator import Generator
 from neosegdino.training.losses import dice_and_cross_entropy, disagreement
 from neosegdino.training.optimise import Schedule, optimise
+from neosegdino.training.ranks import ALONE, Ranks
 from neosegdino.training.supply import Supply
 
 
@@ -29,6 +30,8 @@ def fit_arm(
     compiled: bool = False,
     alone: bool = False,
     agreement: float = 0.0,
+    parts: int = 1,
+    ranks: Ranks = ALONE,
 ) -> bool:
     """Train the shared arm of a model; the encoder stays as it is.
 
@@ -39,15 +42,15 @@ def fit_arm(
     generator : Generator
         Makes the images, see `Supply`.
     views : list
-        View and images per step; the steps go round the list.
-    schedule, checkpoint, log, limit_s
+        View and images per part of a step; the steps go round the list.
+    schedule, checkpoint, log, limit_s, parts, ranks
         As in `optimise`.
     compiled : bool
         Compile the encoder's blocks and the arm first, which takes a minute and makes the steps shorter.
     alone : bool
         Train the arm's image part without the encoder: all tokens are zero, steps are far shorter.
     agreement : float
-        Weight of the `disagreement` between two looks at the same anatomy; with none every image is of another one.
+        Weight of the `disagreement` between two contrasts of a head, in steps of a view that is `in_pairs`.
 
     Returns
     -------
@@ -60,16 +63,18 @@ def fit_arm(
     if compiled:
         model.encoder.compile_blocks()
     loss_function = dice_and_cross_entropy()
-    supply = Supply(generator, views, looks=2 if agreement else 1)
+    supply = Supply(generator, views, parts)
 
-    def loss(step: int) -> Tensor:
-        batch = supply(step)
+    def loss(number: int) -> Tensor:
+        batch = supply(number)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             tokens = model.encoder.no_tokens(batch.image) if alone else model.encoder.encode_whole(batch.image)
             scores = decode(0, tokens, batch.image)
         wrong = loss_function(scores.float(), batch.target[:, None])
-        return wrong + agreement * disagreement(scores.float(), batch.target) if agreement else wrong
+        if not views[supply.place(number)][0].in_pairs:
+            return wrong
+        return wrong + agreement * disagreement(scores.float(), batch.target)
 
-    done = optimise(arms, loss, schedule, checkpoint, log, limit_s)
+    done = optimise(arms, loss, schedule, checkpoint, log, limit_s, parts=parts, ranks=ranks)
     arms.eval()
     return done

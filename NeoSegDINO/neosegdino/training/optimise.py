@@ -14,11 +14,14 @@ from torch import Tensor, nn
 from neosegdino.errors import TrainingError
 from neosegdino.training import random_state
 from neosegdino.training.checkpoint import read_checkpoint, write_checkpoint
+from neosegdino.training.ranks import ALONE, Ranks
 
 SETTLING = 15
 """Steps at a start whose time does not count: compilers and libraries prepare themselves in them."""
 CHECKPOINT_S = 300.0
 """Seconds between two checkpoints: what a run that is killed loses at most."""
+AGREE_EVERY = 20
+"""Steps after which several processes agree whether the time is up."""
 
 
 @dataclass(frozen=True)
@@ -76,23 +79,35 @@ def optimise(
     checkpoint: Path,
     log: Callable[[str], None],
     limit_s: float = math.inf,
+    *,
+    parts: int = 1,
+    ranks: Ranks = ALONE,
 ) -> bool:
     """Train a module's parameters; go on from the checkpoint where there is one.
+
+    Several processes do what one would do: each takes some of a step's parts, and all take the same step.
 
     Parameters
     ----------
     module : nn.Module
         Trained; its state, the optimiser's and that of the random numbers are in the checkpoint.
     loss : callable
-        Loss of a step by its number; it draws from torch's own random numbers, or by that number from others.
+        Loss of a step by its number, or of a part of it: those of a step follow each other. It draws from torch's own
+        random numbers, or by that number from others.
     schedule : Schedule
         Steps and rates.
     checkpoint : Path
-        Written every `CHECKPOINT_S`, at the end and when the time is up; whole or not at all.
+        Written every `CHECKPOINT_S`, at the end and when the time is up; whole or not at all. Of several processes all
+        read it, and the first one writes it.
     log : callable
-        Takes a line every hundred steps, and a last one.
+        Takes a line every hundred steps, and a last one; of several processes the first one's. The loss told is the
+        mean of its own parts.
     limit_s : float
         Stop after this many seconds.
+    parts : int
+        Parts of a step: the step's loss is their mean.
+    ranks : Ranks
+        The processes of the run.
 
     Returns
     -------
@@ -102,27 +117,36 @@ def optimise(
     Raises
     ------
     TrainingError
-        The checkpoint is damaged, or of another training.
+        The checkpoint is damaged, or of another training; or several processes cannot share the run.
     """
+    _check_shared(schedule, parts, ranks)
+    log = log if ranks.first else _untold
     parameters = [p for p in module.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=schedule.rate, weight_decay=schedule.weight_decay)
     device = parameters[0].device
     step, seconds = _resume(module, optimiser, checkpoint, device)
+    for parameter in parameters:
+        parameter.data.copy_(ranks.share(parameter.data))
     began = written = time.monotonic()
-    first, mean = step, None
+    first, mean, trained = step, None, None
     clock = _Clock(seconds)
-    while schedule.share(step, clock.seconds) < 1 and (now := time.monotonic()) - began < limit_s:
-        if now - written >= CHECKPOINT_S:
+    while schedule.share(step, clock.seconds) < 1:
+        now = time.monotonic()
+        if _time_is_up(ranks, step - first, now - began >= limit_s):
+            break
+        if ranks.first and now - written >= CHECKPOINT_S:
             _keep(module, optimiser, checkpoint, device, step, clock.seconds)
             written = now
         for group in optimiser.param_groups:
             group["lr"] = schedule.rate_at(step, clock.seconds)
-        value = loss(step)
         optimiser.zero_grad(set_to_none=True)
-        value.backward()
+        value = _backward(loss, step, parts, ranks)
+        if trained is None:
+            trained = ranks.with_gradients(parameters)
+        ranks.sum_gradients_of(trained)
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
-        mean = value.detach() if mean is None else 0.98 * mean + 0.02 * value.detach()
+        mean = value if mean is None else 0.98 * mean + 0.02 * value
         step += 1
         if step == first + SETTLING:
             clock.start(value)
@@ -131,8 +155,42 @@ def optimise(
     if mean is not None:
         spent = time.monotonic() - began
         log(f"{step} steps in {clock.seconds:.1f} s, loss {mean.item():.4f}; {spent:.1f} s in this run")
-    _keep(module, optimiser, checkpoint, device, step, clock.seconds)
+    if ranks.first:
+        _keep(module, optimiser, checkpoint, device, step, clock.seconds)
     return schedule.share(step, clock.seconds) >= 1
+
+
+def _check_shared(schedule: Schedule, parts: int, ranks: Ranks) -> None:
+    """Refuse what several processes cannot share."""
+    if parts < ranks.count:
+        raise TrainingError(
+            f"{ranks.count} processes cannot share a step of {parts} part{'s' * (parts > 1)}.",
+            "Start as many processes as a step has parts, or fewer; the recipe says how many.",
+        )
+    if ranks.count > 1 and isinstance(schedule, TimedSchedule):
+        raise TrainingError(
+            "Several processes cannot train for so many seconds: their clocks differ, and with them the rates.",
+            "Give the number of steps.",
+        )
+
+
+def _untold(_line: str) -> None:
+    """What the other ranks would log."""
+
+
+def _time_is_up(ranks: Ranks, steps: int, mine: bool) -> bool:
+    """Whether a run ends here: its first rank's clock decides, which the others hear of now and then."""
+    return False if ranks.count > 1 and steps % AGREE_EVERY else ranks.agree(mine)
+
+
+def _backward(loss: Callable[[int], Tensor], step: int, parts: int, ranks: Ranks) -> Tensor:
+    """Gradients of a step's loss as far as this rank's parts make it; the mean of their losses."""
+    values = []
+    for part in ranks.mine(parts):
+        value = loss(step * parts + part)
+        (value / parts).backward()
+        values.append(value.detach())
+    return torch.stack(values).mean()
 
 
 class _Clock:

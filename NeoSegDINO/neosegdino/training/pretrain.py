@@ -13,6 +13,7 @@ from neosegdino.encoder import SliceEncoder
 from neosegdino.synthesis.deformation import View
 from neosegdino.synthesis.generator import Batch, Generator
 from neosegdino.training.optimise import Schedule, optimise
+from neosegdino.training.ranks import ALONE, Ranks
 from neosegdino.training.supply import Supply
 
 HIPPOCAMPUS_WEIGHT = 4.0
@@ -42,6 +43,9 @@ def pretrain(
     checkpoint: Path,
     log: Callable[[str], None],
     limit_s: float,
+    *,
+    parts: int = 1,
+    ranks: Ranks = ALONE,
 ) -> tuple[nn.Module, bool]:
     """Train the backbone that all encoders of `views` share.
 
@@ -50,8 +54,8 @@ def pretrain(
     generator : Generator
         Makes the images, see `Supply`.
     views : list
-        View, its encoder, images and slices per image of a step; the steps go round the list.
-    schedule, checkpoint, log, limit_s
+        View, its encoder, images per part of a step, and slices per image; the steps go round the list.
+    schedule, checkpoint, log, limit_s, parts, ranks
         As in `optimise`.
 
     Returns
@@ -74,16 +78,16 @@ def pretrain(
         )
         return namer(maps)  # type: ignore[no-any-return]
 
-    supply = Supply(generator, [(view, images) for view, _encoder, images, _slices in views])
+    supply = Supply(generator, [(view, images) for view, _encoder, images, _slices in views], parts)
 
-    def loss(step: int) -> Tensor:
-        _view, encoder, _images, slices = views[step % len(views)]
-        ((pixels, names),) = some_slices([supply(step)], encoder, slices)
+    def loss(number: int) -> Tensor:
+        _view, encoder, _images, slices = views[supply.place(number)]
+        ((pixels, names),) = some_slices([supply(number)], encoder, slices)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             named = scores(pixels)
         return F.cross_entropy(named.float(), names, weight=weight)
 
-    done = optimise(namer, loss, schedule, checkpoint, log, limit_s)
+    done = optimise(namer, loss, schedule, checkpoint, log, limit_s, parts=parts, ranks=ranks)
     return namer.backbone, done
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -24,6 +25,7 @@ from neosegdino.synthesis.label_maps import LabelMaps
 from neosegdino.training.calibration import fit_temperature
 from neosegdino.training.fit_arm import fit_arm
 from neosegdino.training.pretrain import pretrain
+from neosegdino.training.ranks import ALONE, Ranks
 from neosegdino.training.recipe import Recipe, read_recipe
 
 RECIPE = read_recipe()
@@ -57,8 +59,12 @@ HEAD = View(LOCATOR.size, 2.4, (20.0, 30.0, 30.0), rotation_deg=35.0, supersampl
 
 DECODER_VIEWS = (NEAR, NEAR, NEAR, ANYWHERE)
 """The steps of the decoding arm go round these."""
-BEGINS_WITH = {"arm": "image", "lenient": "arm", "strict": "arm"}
+AGREEING_VIEWS = tuple(replace(view, in_pairs=pairs) for view in DECODER_VIEWS for pairs in (False, True))
+"""The same by turns with heads that are shown in two contrasts."""
+BEGINS_WITH = {"arm": "image", "agreeing": "arm"}
 """Stages that begin with the weights of another one."""
+VIEWS = {"image": DECODER_VIEWS, "arm": DECODER_VIEWS, "agreeing": AGREEING_VIEWS, "locator": (HEAD,)}
+"""What the stages of the arms are shown; their steps go round it."""
 TEMPERATURE_FILE = "temperature.json"
 
 
@@ -145,14 +151,15 @@ def train(
     start: Path | None = None,
     compiled: bool = False,
     recipe: Recipe | None = None,
+    ranks: Ranks = ALONE,
 ) -> bool:
     """Run or go on with one stage; its weights appear in the folder as float16 safetensors.
 
     Parameters
     ----------
-    stage : {"encoder", "image", "arm", "lenient", "strict", "locator"}
+    stage : {"encoder", "image", "arm", "agreeing", "locator"}
         What to train; the others need the first one's weights in the folder. ``image`` is the decoding arm without the
-        encoder, ``arm`` the same arm with it; ``lenient`` and ``strict`` go on with that, see `average`.
+        encoder, ``arm`` the same arm with it; ``agreeing`` goes on with that, see `average`.
     maps : LabelMaps
         All label maps.
     folder : Path
@@ -175,6 +182,8 @@ def train(
         See `fit_arm`.
     recipe : Recipe, optional
         In place of the shipped one.
+    ranks : Ranks
+        The processes that share every step's parts; the first one writes.
 
     Returns
     -------
@@ -195,18 +204,20 @@ def train(
         head = SliceEncoder(ENCODER, backbone, LOCATOR.size, LOCATOR.upsampling)
         fine = (setting.images, setting.slices)
         views = [(NEAR, near, *fine), (ANYWHERE, near, *fine), (NEAR, near, *fine), (HEAD, head, *fine)]
-        backbone, done = pretrain(generator, views, schedule, checkpoint, log, limit_s)
-        save_weights(backbone.state_dict(), folder / "encoder.safetensors")
+        backbone, done = pretrain(
+            generator, views, schedule, checkpoint, log, limit_s, parts=setting.parts, ranks=ranks
+        )
+        if ranks.first:
+            save_weights(backbone.state_dict(), folder / "encoder.safetensors")
         return done
     backbone = create_backbone(ENCODER, pretrained_state=load_weights(folder / "encoder.safetensors")).to(device)
     model = locator_model(backbone) if stage == "locator" else window_model(backbone)
-    pairs = [(view, setting.images) for view in ((HEAD,) if stage == "locator" else DECODER_VIEWS)]
     if start is not None:
         model.arms.load_state_dict(load_weights(start))
     done = fit_arm(
         model,
         generator,
-        pairs,
+        [(view, setting.images) for view in VIEWS[stage]],
         schedule,
         checkpoint,
         log,
@@ -214,8 +225,11 @@ def train(
         compiled=compiled,
         alone=stage == "image",
         agreement=setting.agreement,
+        parts=setting.parts,
+        ranks=ranks,
     )
-    save_weights(model.arms.state_dict(), folder / f"{stage}.safetensors")
+    if ranks.first:
+        save_weights(model.arms.state_dict(), folder / f"{stage}.safetensors")
     return done
 
 

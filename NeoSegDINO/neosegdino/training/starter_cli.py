@@ -52,7 +52,7 @@ def pack(folder: Path, packed: Path) -> None:
 
 
 @main.command()
-@click.argument("stage", type=click.Choice(["encoder", "image", "arm", "lenient", "strict", "locator"]))
+@click.argument("stage", type=click.Choice(["encoder", "image", "arm", "agreeing", "locator"]))
 @click.argument("packed", type=click.Path(path_type=Path, exists=True))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Checkpoints, weights.")
 @click.option("--device", default="cuda", show_default=True)
@@ -74,8 +74,12 @@ def train(
     start: Path | None,
     compiled: bool,
 ) -> None:
-    """Train one STAGE on PACKED label maps, or go on with it."""
+    """Train one STAGE on PACKED label maps, or go on with it.
+
+    Started by torchrun, several GPUs share the parts of every step.
+    """
     from neosegdino.synthesis.label_maps import load_packed
+    from neosegdino.training.ranks import joined
     from neosegdino.training.starter import train as run
     from neosegdino.training.starter_make import stage_log
 
@@ -85,8 +89,15 @@ def train(
     began = time.monotonic()
     log = stage_log(out, stage, click.echo)
     maps = load_packed(packed)
-    done = run(stage, maps, out, seed, device, limit_s, log, steps, seconds=seconds, start=start, compiled=compiled)
-    click.echo(f"{stage}: {'finished' if done else 'stopped at the time limit'} after {time.monotonic() - began:.1f} s")
+    with joined(device) as ranks:
+        place = str(ranks.device or device)
+        done = run(
+            stage, maps, out, seed, place, limit_s, log, steps,
+            seconds=seconds, start=start, compiled=compiled, ranks=ranks,
+        )  # fmt: skip
+        if ranks.first:
+            end = "finished" if done else "stopped at the time limit"
+            click.echo(f"{stage}: {end} after {time.monotonic() - began:.1f} s")
 
 
 @main.command()

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import torch
 
+from neosegdino.synthesis.contrast import PAIR
 from neosegdino.synthesis.deformation import View
 from neosegdino.synthesis.generator import Batch, Generator, interleaved
 from neosegdino.training.seeds import seed_of
@@ -28,44 +29,52 @@ def steps_at_once(device: torch.device, view: View, images: int) -> int:
 
 
 class Supply:
-    """The batch of every step, whichever was asked for before.
+    """The batch of every step, or of every part of a step, whichever was asked for before.
 
-    The steps go round the views. Each view's batches come in lots; the generator's seed, the view's place and the lot's
-    number decide what is in it, so that a run that goes on from a checkpoint sees what it would have seen.
+    The steps go round the views. Each view's batches come in lots; the generator's seed, the view's place, the part and
+    the lot's number decide what is in it, so that a run that goes on from a checkpoint sees what it would have seen.
 
     Parameters
     ----------
     generator : Generator
         Makes the images; its random numbers begin anew with every lot.
     views : sequence of (View, int)
-        View and images per step.
-    looks : int
-        Images of the same anatomy that follow each other, each with a contrast, an extraction and an acquisition of its
-        own; the images of a step are a multiple of it.
+        View and images per part of a step; even where a view is `in_pairs`.
+    parts : int
+        Parts of a step; all parts of one are of the same view.
     """
 
-    def __init__(self, generator: Generator, views: Sequence[tuple[View, int]], looks: int = 1) -> None:
+    def __init__(self, generator: Generator, views: Sequence[tuple[View, int]], parts: int = 1) -> None:
         self._generator = generator
         self._views = views
-        self._looks = looks
+        self._parts = parts
         self._sizes = [steps_at_once(generator.draw.device, view, images) for view, images in views]
-        self._lots: dict[int, tuple[int, Batch]] = {}
+        self._lots: dict[tuple[int, int], tuple[int, Batch]] = {}
 
-    def __call__(self, step: int) -> Batch:
-        """Batch of a step."""
+    def __call__(self, number: int) -> Batch:
+        """Batch of a part by its number: those of a step follow each other."""
+        step, part = divmod(number, self._parts)
         visit, place = divmod(step, len(self._views))
-        number, within = divmod(visit, self._sizes[place])
+        lot, within = divmod(visit, self._sizes[place])
         images = self._views[place][1]
-        return self._lot(place, number).part(within * images, images)
+        return self._lot(place, part, lot).part(within * images, images)
 
-    def _lot(self, place: int, number: int) -> Batch:
-        known = self._lots.get(place)
+    def place(self, number: int) -> int:
+        """Where in the list the view of a part is."""
+        return number // self._parts % len(self._views)
+
+    def _lot(self, place: int, part: int, number: int) -> Batch:
+        known = self._lots.get((place, part))
         if known is not None and known[0] == number:
             return known[1]
         view, images = self._views[place]
-        self._lots.pop(place, None)  # what is used up makes room
-        self._generator.draw.restart(seed_of(self._generator.draw.seed, place, number))
-        anatomies = images * self._sizes[place] // self._looks
-        lot = interleaved(self._generator.looks(anatomies, view, self._looks))
-        self._lots[place] = number, lot
+        self._lots.pop((place, part), None)  # what is used up makes room
+        self._generator.draw.restart(seed_of(self._generator.draw.seed, place, part, number))
+        lot = self._made(view, images * self._sizes[place])
+        self._lots[place, part] = number, lot
         return lot
+
+    def _made(self, view: View, images: int) -> Batch:
+        if view.in_pairs:
+            return interleaved(self._generator.in_contrasts(images // len(PAIR), view, PAIR))
+        return self._generator(images, view)

@@ -11,8 +11,13 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
+import pytest
+import small_recipe
 import torch
+from fake_heads import fake_maps
 from neosegdino.errors import NeoSegDINOError
+from neosegdino.training import starter
 from neosegdino.training.losses import dice_and_cross_entropy
 from neosegdino.training.ranks import Ranks, joined
 from neosegdino.training.two_pass import Loss, two_pass_step
@@ -90,6 +95,21 @@ def train(ranks: Ranks, folder: Path, fate: Callable[[], None]) -> None:
         ranks.sum_gradients(made.arms.parameters())
 
 
+def stage(ranks: Ranks, folder: Path, limit_s: float = 1e9) -> bool:
+    """Train a stage of the small starter, whose steps have three parts; no dropout, as each process draws its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        small_recipe.shrink(patch)
+        patch.setattr(starter, "DECODER", msgspec.structs.replace(starter.DECODER, options={"channels": [4, 8, 8, 8]}))
+        (folder / f"heads-{ranks.number}").mkdir(exist_ok=True)
+        maps = fake_maps(folder / f"heads-{ranks.number}", 3)
+
+        def log(line: str) -> None:
+            with (folder / f"log-{ranks.number}").open("a") as stream:
+                stream.write(line + "\n")
+
+        return starter.train("agreeing", maps, folder, 1, "cpu", limit_s, log, ranks=ranks)
+
+
 def compute_for_long(ranks: Ranks) -> None:
     """Kill the victim while the others wait for nobody."""
     ranks.barrier()
@@ -104,6 +124,9 @@ def main() -> None:
     with joined("cpu", SILENCE if role == "stopped" else timedelta(minutes=2)) as ranks:
         if role == "compute":
             compute(ranks, folder)
+        elif role == "stage":
+            assert not stage(ranks, folder, limit_s=-1.0 if ranks.first else 1e9), "the first rank's clock decides"
+            assert stage(ranks, folder)
         elif role == "killed while the others compute":
             compute_for_long(ranks)
         else:

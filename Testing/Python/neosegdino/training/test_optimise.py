@@ -14,6 +14,7 @@ import torch
 from neosegdino.errors import TrainingError
 from neosegdino.training import optimise as module
 from neosegdino.training.optimise import SETTLING, Schedule, TimedSchedule, optimise
+from neosegdino.training.ranks import Ranks
 from torch import Tensor, nn
 
 
@@ -90,6 +91,46 @@ def test_a_run_in_pieces_equals_an_uninterrupted_one(tmp_path: Path, limits: lis
     assert seen == list(range(40))
     for name, value in whole.state_dict().items():
         assert torch.equal(value, pieces.state_dict()[name]), name
+
+
+def test_the_loss_of_a_step_is_the_mean_of_its_parts(tmp_path: Path) -> None:
+    """Three parts of a step are numbered on; one loss that is their mean leads to the same weights."""
+    parted, whole = Line(), Line()
+    seen: list[int] = []
+
+    def loss(number: int) -> Tensor:
+        seen.append(number)
+        return parted.loss(number)
+
+    schedule, lines = Schedule(4, 0.05, warmup=1), []  # type: tuple[Schedule, list[str]]
+    assert optimise(parted, loss, schedule, tmp_path / "parted.checkpoint", lines.append, parts=3)
+    assert seen == list(range(12))
+
+    def mean(step: int) -> Tensor:
+        return torch.stack([whole.loss(3 * step + part) for part in range(3)]).mean()
+
+    assert optimise(whole, mean, schedule, tmp_path / "whole.checkpoint", lines.append)
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(parted.state_dict()[name], value)
+    losses = [line.split("loss ")[1].split(";")[0] for line in lines]
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "parts", "message"),
+    [
+        (Schedule(4, 0.05), 3, "4 processes cannot share a step of 3 parts"),
+        (Schedule(4, 0.05), 1, r"4 processes cannot share a step of 1 part\."),
+        (TimedSchedule(0, 0.05, seconds=9), 4, "cannot train for so many seconds"),
+    ],
+)
+def test_what_several_processes_cannot_share_is_refused(
+    tmp_path: Path, schedule: Schedule, parts: int, message: str
+) -> None:
+    line = Line()
+    with pytest.raises(TrainingError, match=message):
+        optimise(line, line.loss, schedule, tmp_path / "c.checkpoint", print, parts=parts, ranks=Ranks(2, 4))
+    assert not list(tmp_path.iterdir())
 
 
 def run_slowly(checkpoint: Path) -> None:

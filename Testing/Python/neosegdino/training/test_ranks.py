@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,11 +17,12 @@ import pytest
 import ranks_work
 import torch
 from neosegdino.errors import DeviceError, TrainingError
+from neosegdino.training import starter
 from neosegdino.training.ranks import ALONE, joined
 from ranks_work import COUNTS, MODES, TYPES, VICTIM
 
 REPOSITORY = Path(__file__).parents[4]
-FOLDERS = (REPOSITORY / "NeoSegDINO", Path(__file__).parent)
+FOLDERS = (REPOSITORY / "NeoSegDINO", Path(__file__).parent, Path(__file__).parents[1])
 CLEAR = "Another process of the run ended"
 BOUND_S = 20
 
@@ -96,6 +98,28 @@ def test_half_precision_is_gathered_and_the_first_rank_decides(outcomes: list[di
     for outcome in outcomes:
         assert torch.equal(outcome["halves"], halves)
         assert outcome["agreed"] == ["stop", 0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 3])
+def test_several_processes_train_a_stage_of_the_starter_as_one_does(count: int, tmp_path: Path, weights: Path) -> None:
+    """The parts of every step are shared, uneven ones too; one process logs and writes."""
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    for folder in (alone, shared):
+        folder.mkdir()
+        shutil.copy(weights / "encoder.safetensors", folder)
+    assert ranks_work.stage(ALONE, alone)
+    with torchrun(count, "stage", shared) as process:
+        assert process.wait(120) == 0, (shared / "log").read_text()
+    assert sorted(path.name for path in shared.glob("log-*")) == ["log-0"]
+    start, found, wanted = (
+        starter.load_weights(path)
+        for path in (weights / "arm.safetensors", *(folder / "agreeing.safetensors" for folder in (shared, alone)))
+    )
+    assert any((wanted[name] - start[name]).abs().max() > 1e-3 for name in wanted)
+    for name, tensor in wanted.items():
+        torch.testing.assert_close(found[name], tensor, atol=2e-4, rtol=2e-3)
+    assert torch.load(shared / "agreeing.checkpoint")["step"] == 4
 
 
 @pytest.mark.parametrize("role", ["killed", "killed while the others compute"])
