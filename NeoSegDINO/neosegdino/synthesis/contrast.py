@@ -19,8 +19,6 @@ from neosegdino.synthesis.draw import Draw
 
 KINDS = {"newborn T1": 0.3, "newborn T2": 0.3, "adult T1": 0.1, "random": 0.3}
 """Contrast to its share of the images."""
-PAIR = ("newborn T1", "newborn T2")
-"""The two contrasts that a newborn is usually scanned in."""
 TISSUE_ORDER = ("background", "csf", "white", "myelinated", "grey", "deep", "extracerebral")
 
 

@@ -31,9 +31,6 @@ class View:
     turned : float
         Share of images that are shown back to front, without a target: a model of where the hippocampi are learns to
         find nothing in a head that is not as its header says.
-    in_pairs : bool
-        Whether every anatomy is shown twice, one after the other, in the contrasts of
-        `neosegdino.synthesis.contrast.PAIR`.
     """
 
     shape: Shape
@@ -42,7 +39,6 @@ class View:
     rotation_deg: float = 20.0
     supersampling: int = 1
     turned: float = 0.0
-    in_pairs: bool = False
 
     def fine(self) -> View:
         """The supersampled view over the same space."""

@@ -95,15 +95,8 @@ class Generator:
 
     def looks(self, count: int, view: View, number: int) -> list[Batch]:
         """Make several batches of the same anatomy: each with contrasts, extraction and acquisition of its own."""
-        return self._looks(count, view, [self.contrasts] * number)
-
-    def in_contrasts(self, count: int, view: View, contrasts: Sequence[str]) -> list[Batch]:
-        """Make a batch of the same anatomy in each of these contrasts, otherwise as `looks` does."""
-        return self._looks(count, view, [{contrast: 1.0} for contrast in contrasts])
-
-    def _looks(self, count: int, view: View, contrasts: Sequence[Mapping[str, float]]) -> list[Batch]:
         labels = self.labels(count, view.fine())
-        batches = [self._look(labels, view, shares) for shares in contrasts]
+        batches = [self._look(labels, view) for _ in range(number)]
         if not view.turned:
             return batches
         turned = self.draw.chance(view.turned, count, 1, 1, 1)
@@ -121,11 +114,11 @@ class Generator:
         labels = (self.volumes.flatten()[flat] * (index == nearest).all(-1)).long()
         return torch.where(mirrored[:, None, None, None], self.mirror[labels], labels)
 
-    def _look(self, labels: Tensor, view: View, contrasts: Mapping[str, float]) -> Batch:
+    def _look(self, labels: Tensor, view: View) -> Batch:
         """Images of deformed labels on the view's fine grid."""
         kept = self._kept(labels)
         spacing_mm = view.fine().spacing_mm
-        image = acquire(self.draw, self._intensities(labels, spacing_mm, contrasts) * kept, spacing_mm)
+        image = acquire(self.draw, self._intensities(labels, spacing_mm) * kept, spacing_mm)
         seen = self._field_of_view(labels.shape)
         labels = torch.where(kept & seen, labels, torch.zeros_like(labels))
         factor = view.supersampling
@@ -160,10 +153,10 @@ class Generator:
         brain = torch.where(self.draw.chance(0.5, count)[:, None, None, None], rim, brain)
         return brain | (kind == 0)
 
-    def _intensities(self, labels: Tensor, spacing_mm: float, contrasts: Mapping[str, float]) -> Tensor:
+    def _intensities(self, labels: Tensor, spacing_mm: float) -> Tensor:
         """Means per label that drift across the head (myelination), patches and noise within a tissue, layers."""
         count = len(labels)
-        means = sample_means(self.draw, self.maps.labels, self.mirror, count, contrasts)
+        means = sample_means(self.draw, self.maps.labels, self.mirror, count, self.contrasts)
         drifted = means * (1 + self.draw.normal(0.1, *means.shape))
         fade_rims(self.draw, (means, drifted), self.maps.labels)
         spread = self.draw.uniform(0, 0.06, *means.shape)

@@ -50,7 +50,7 @@ def fit_arm(
     alone : bool
         Train the arm's image part without the encoder: all tokens are zero, steps are far shorter.
     agreement : float
-        Weight of the `disagreement` between two contrasts of a head, in steps of a view that is `in_pairs`.
+        Weight of the `disagreement` between two looks at the same anatomy; with none every image is of another one.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def fit_arm(
     if compiled:
         model.encoder.compile_blocks()
     loss_function = dice_and_cross_entropy()
-    supply = Supply(generator, views, parts)
+    supply = Supply(generator, views, looks=2 if agreement else 1, parts=parts)
 
     def loss(number: int) -> Tensor:
         batch = supply(number)
@@ -71,9 +71,7 @@ def fit_arm(
             tokens = model.encoder.no_tokens(batch.image) if alone else model.encoder.encode_whole(batch.image)
             scores = decode(0, tokens, batch.image)
         wrong = loss_function(scores.float(), batch.target[:, None])
-        if not views[supply.place(number)][0].in_pairs:
-            return wrong
-        return wrong + agreement * disagreement(scores.float(), batch.target)
+        return wrong + agreement * disagreement(scores.float(), batch.target) if agreement else wrong
 
     done = optimise(arms, loss, schedule, checkpoint, log, limit_s, parts=parts, ranks=ranks)
     arms.eval()

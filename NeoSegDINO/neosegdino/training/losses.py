@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-LEAST_OF_INTEREST = 0.001
-"""Share of all voxels that `disagreement` divides by where less is answered: windows beside the hippocampi."""
+LEAST_OF_INTEREST = 0.01
+"""Share of all voxels that `disagreement` divides by where fewer are of interest: windows beside the hippocampi."""
 
 
 def dice_and_cross_entropy() -> Callable[[Tensor, Tensor], Tensor]:
@@ -40,12 +40,11 @@ def disagreement(scores: Tensor, target: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        Sum of the absolute differences of the foreground classes' probabilities, divided by these probabilities' sum
-        over both looks: 0 for like answers, 1 for answers that share nothing, so that no voxel costs more than its
-        share, however sure two opposite answers are. It is divided by a thousandth of all voxels where the sum is less.
+        Jeffreys' divergence of the classes' probabilities, in nats, summed over all voxels and divided by the number of
+        those that are no background, or by a hundredth of all where those are fewer.
     """
-    first, second = (scores[place::2].softmax(dim=1)[:, 1:] for place in range(2))
-    counted = (target[::2] == target[1::2])[:, None]
-    answered = ((first + second).detach() * counted).sum()  # larger answers are not to make the term smaller
-    apart = ((first - second).abs() * counted).sum()
-    return apart / answered.clamp(min=LEAST_OF_INTEREST * counted.numel())
+    first, second = (scores[place::2].log_softmax(dim=1) for place in range(2))
+    divergence = ((first.exp() - second.exp()) * (first - second)).sum(dim=1)
+    counted = target[::2] == target[1::2]
+    of_interest = (counted & (target[::2] > 0)).sum()
+    return (divergence * counted).sum() / of_interest.clamp(min=LEAST_OF_INTEREST * counted.numel())

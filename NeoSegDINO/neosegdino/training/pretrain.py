@@ -78,7 +78,7 @@ def pretrain(
         )
         return namer(maps)  # type: ignore[no-any-return]
 
-    supply = Supply(generator, [(view, images) for view, _encoder, images, _slices in views], parts)
+    supply = Supply(generator, [(view, images) for view, _encoder, images, _slices in views], parts=parts)
 
     def loss(number: int) -> Tensor:
         _view, encoder, _images, slices = views[supply.place(number)]

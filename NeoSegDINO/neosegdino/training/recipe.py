@@ -14,9 +14,9 @@ from neosegdino.training.optimise import Schedule, TimedSchedule
 
 SHIPPED = Path(__file__).with_name("recipe.toml")
 Count = Annotated[int, msgspec.Meta(ge=0)]
-STAGES = ("encoder", "image", "arm", "agreeing", "locator")
+STAGES = ("encoder", "image", "arm", "lenient", "strict", "locator")
 """The training runs, in order."""
-AVERAGED = ("arm", "agreeing")
+AVERAGED = ("arm", "lenient", "strict")
 """Stages that leave weights of the same arm, which the decoder is an average of."""
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Heads = Annotated[tuple[Count, ...], msgspec.Meta(min_length=1)]
@@ -39,13 +39,15 @@ class Stage(Spec, frozen=True, kw_only=True):
     slices: Count = 0
     """Random slices of each window shown to the encoder (encoder stage only)."""
     agreement: Annotated[float, msgspec.Meta(ge=0)] = 0.0
-    """Weight of the disagreement between two contrasts of a head, see `fit_arm` (`agreeing` only)."""
+    """Weight of the disagreement between two looks at the same anatomy, see `fit_arm` (arms only)."""
     compiled: bool = False
     """See `fit_arm` (arms only)."""
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.seconds is None):
             raise ValueError("a stage has either `steps` or `seconds`")
+        if self.agreement and self.images % 2:
+            raise ValueError("a stage with `agreement` has an even number of `images`, two of each head")
 
     @property
     def schedule(self) -> Schedule:
@@ -73,8 +75,10 @@ class Recipe(Spec, frozen=True, kw_only=True):
     """The arm without the encoder."""
     arm: Stage
     """The arm above the encoder, from where `image` has left it."""
-    agreeing: Stage
-    """The arm from where `arm` has left it, in every other step asked to answer alike to a newborn's T1w and T2w."""
+    lenient: Stage
+    """The arm from where `arm` has left it, asked to answer alike to two contrasts of a head."""
+    strict: Stage
+    """The same, asked for it with more weight."""
     locator: Stage
     shares: dict[str, Share]
     """Shares of the stages `AVERAGED` in the decoder that is shipped."""
@@ -84,8 +88,6 @@ class Recipe(Spec, frozen=True, kw_only=True):
             raise ValueError(f"heads {sorted(both)} are trained on and measured on")
         if not self.encoder.slices:
             raise ValueError("the encoder needs `slices`")
-        if self.agreeing.images % 2:
-            raise ValueError("`agreeing` needs an even number of `images`: two of each head")
         if unknown := set(self.shares) - set(AVERAGED):
             raise ValueError(f"`shares` are of {', '.join(AVERAGED)}, not of {', '.join(sorted(unknown))}")
         if not math.isclose(sum(self.shares.values()), 1):

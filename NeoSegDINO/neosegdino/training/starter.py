@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -59,12 +58,8 @@ HEAD = View(LOCATOR.size, 2.4, (20.0, 30.0, 30.0), rotation_deg=35.0, supersampl
 
 DECODER_VIEWS = (NEAR, NEAR, NEAR, ANYWHERE)
 """The steps of the decoding arm go round these."""
-AGREEING_VIEWS = tuple(replace(view, in_pairs=pairs) for view in DECODER_VIEWS for pairs in (False, True))
-"""The same by turns with heads that are shown in two contrasts."""
-BEGINS_WITH = {"arm": "image", "agreeing": "arm"}
+BEGINS_WITH = {"arm": "image", "lenient": "arm", "strict": "arm"}
 """Stages that begin with the weights of another one."""
-VIEWS = {"image": DECODER_VIEWS, "arm": DECODER_VIEWS, "agreeing": AGREEING_VIEWS, "locator": (HEAD,)}
-"""What the stages of the arms are shown; their steps go round it."""
 TEMPERATURE_FILE = "temperature.json"
 
 
@@ -92,8 +87,7 @@ def window_model(backbone: nn.Module) -> WindowModel:
 
 def trained_scores(folder: Path, device: str, stage: str = "decoder") -> Callable[[Tensor], Tensor]:
     """Scores of windows by the weights that a stage left in a folder, in bfloat16 on a GPU; ``image`` has no tokens."""
-    backbone = create_backbone(ENCODER, pretrained_state=load_weights(folder / "encoder.safetensors")).to(device)
-    model = window_model(backbone)
+    model = window_model(_frozen_backbone(folder, stage).to(device))
     model.arms.load_state_dict(load_weights(folder / f"{stage}.safetensors"))
     model.to(device).eval()
 
@@ -127,6 +121,12 @@ def load_temperature(folder: Path) -> float:
     return float(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else 1.0
 
 
+def _frozen_backbone(folder: Path, stage: str) -> nn.Module:
+    """The encoder in a folder; for ``image``, which does not look at it, a blank one."""
+    state = None if stage == "image" else load_weights(folder / "encoder.safetensors")
+    return create_backbone(ENCODER, pretrained_state=state)
+
+
 def locator_model(backbone: nn.Module) -> WindowModel:
     """Model of the coarse pass."""
     return WindowModel(ENCODER, backbone, LOCATOR.size, LOCATOR.decoder, CLASSES, upsampling=LOCATOR.upsampling)
@@ -157,9 +157,9 @@ def train(
 
     Parameters
     ----------
-    stage : {"encoder", "image", "arm", "agreeing", "locator"}
-        What to train; the others need the first one's weights in the folder. ``image`` is the decoding arm without the
-        encoder, ``arm`` the same arm with it; ``agreeing`` goes on with that, see `average`.
+    stage : {"encoder", "image", "arm", "lenient", "strict", "locator"}
+        What to train; all but ``image`` need the first one's weights in the folder. ``image`` is the decoding arm
+        without the encoder, ``arm`` the same arm with it; ``lenient`` and ``strict`` go on with that, see `average`.
     maps : LabelMaps
         All label maps.
     folder : Path
@@ -210,14 +210,15 @@ def train(
         if ranks.first:
             save_weights(backbone.state_dict(), folder / "encoder.safetensors")
         return done
-    backbone = create_backbone(ENCODER, pretrained_state=load_weights(folder / "encoder.safetensors")).to(device)
+    backbone = _frozen_backbone(folder, stage).to(device)
     model = locator_model(backbone) if stage == "locator" else window_model(backbone)
+    pairs = [(view, setting.images) for view in ((HEAD,) if stage == "locator" else DECODER_VIEWS)]
     if start is not None:
         model.arms.load_state_dict(load_weights(start))
     done = fit_arm(
         model,
         generator,
-        [(view, setting.images) for view in VIEWS[stage]],
+        pairs,
         schedule,
         checkpoint,
         log,

@@ -52,7 +52,7 @@ def pack(folder: Path, packed: Path) -> None:
 
 
 @main.command()
-@click.argument("stage", type=click.Choice(["encoder", "image", "arm", "agreeing", "locator"]))
+@click.argument("stage", type=click.Choice(["encoder", "image", "arm", "lenient", "strict", "locator"]))
 @click.argument("packed", type=click.Path(path_type=Path, exists=True))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Checkpoints, weights.")
 @click.option("--device", default="cuda", show_default=True)
@@ -60,7 +60,9 @@ def pack(folder: Path, packed: Path) -> None:
 @click.option("--steps", type=int, help="In place of the recipe's number of steps.")
 @click.option("--seconds", type=float, help="In place of steps; the cosine then runs over time.")
 @click.option("--limit-s", default=1e9, help="Write a checkpoint and stop after this many seconds.")
-@click.option("--start", type=click.Path(path_type=Path, exists=True), help="Weights of the arm to begin with.")
+@click.option(
+    "--begin-with", "start", type=click.Path(path_type=Path, exists=True), help="Weights of the arm to begin with."
+)
 @click.option("--compiled", is_flag=True, help="Compile encoder and arm first: shorter steps on a GPU.")
 def train(
     stage: str,
@@ -84,7 +86,7 @@ def train(
     from neosegdino.training.starter_make import stage_log
 
     if stage == "encoder" and (start or compiled):
-        raise click.UsageError("--start and --compiled are for an arm: train another stage with them.")
+        raise click.UsageError("--begin-with and --compiled are for an arm: train another stage with them.")
     out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     log = stage_log(out, stage, click.echo)

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import torch
 
-from neosegdino.synthesis.contrast import PAIR
 from neosegdino.synthesis.deformation import View
 from neosegdino.synthesis.generator import Batch, Generator, interleaved
 from neosegdino.training.seeds import seed_of
@@ -39,14 +38,20 @@ class Supply:
     generator : Generator
         Makes the images; its random numbers begin anew with every lot.
     views : sequence of (View, int)
-        View and images per part of a step; even where a view is `in_pairs`.
+        View and images per part of a step.
+    looks : int
+        Images of the same anatomy that follow each other, each with a contrast, an extraction and an acquisition of its
+        own; the images of a part are a multiple of it.
     parts : int
         Parts of a step; all parts of one are of the same view.
     """
 
-    def __init__(self, generator: Generator, views: Sequence[tuple[View, int]], parts: int = 1) -> None:
+    def __init__(
+        self, generator: Generator, views: Sequence[tuple[View, int]], looks: int = 1, *, parts: int = 1
+    ) -> None:
         self._generator = generator
         self._views = views
+        self._looks = looks
         self._parts = parts
         self._sizes = [steps_at_once(generator.draw.device, view, images) for view, images in views]
         self._lots: dict[tuple[int, int], tuple[int, Batch]] = {}
@@ -69,12 +74,9 @@ class Supply:
             return known[1]
         view, images = self._views[place]
         self._lots.pop((place, part), None)  # what is used up makes room
-        self._generator.draw.restart(seed_of(self._generator.draw.seed, place, part, number))
-        lot = self._made(view, images * self._sizes[place])
+        own = [part] if part else []  # the first part is shown what a run in one part is shown
+        self._generator.draw.restart(seed_of(self._generator.draw.seed, place, number, *own))
+        anatomies = images * self._sizes[place] // self._looks
+        lot = interleaved(self._generator.looks(anatomies, view, self._looks))
         self._lots[place, part] = number, lot
         return lot
-
-    def _made(self, view: View, images: int) -> Batch:
-        if view.in_pairs:
-            return interleaved(self._generator.in_contrasts(images // len(PAIR), view, PAIR))
-        return self._generator(images, view)

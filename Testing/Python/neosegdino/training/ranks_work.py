@@ -107,7 +107,7 @@ def stage(ranks: Ranks, folder: Path, limit_s: float = 1e9) -> bool:
             with (folder / f"log-{ranks.number}").open("a") as stream:
                 stream.write(line + "\n")
 
-        return starter.train("agreeing", maps, folder, 1, "cpu", limit_s, log, ranks=ranks)
+        return starter.train("lenient", maps, folder, 1, "cpu", limit_s, log, ranks=ranks)
 
 
 def compute_for_long(ranks: Ranks) -> None:

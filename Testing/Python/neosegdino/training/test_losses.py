@@ -30,25 +30,20 @@ def test_dice_is_pooled_over_the_batch_and_leaves_the_background_out() -> None:
     assert torch.allclose(nothing, torch.tensor(1 + 30 * share_missed), rtol=0.01)
 
 
-def test_two_like_answers_disagree_nowhere_and_unlike_ones_by_what_they_do_not_share() -> None:
+def test_two_like_answers_disagree_nowhere_and_unlike_ones_by_jeffreys_divergence() -> None:
     target = torch.zeros(4, 2, 2, 2, dtype=torch.long)
     target[:, 0, 0, 0], target[:, 1, 1, 1] = 1, 2
     first, second = torch.tensor([0.7, 0.2, 0.1]), torch.tensor([0.5, 0.3, 0.2])
     scores = torch.stack([first, first, first, second]).log()[..., None, None, None].expand(4, 3, 2, 2, 2).clone()
+    jeffreys = float(((first - second) * (first / second).log()).sum())
     scores.requires_grad_(True)
     found = disagreement(scores, target)
-    assert found.item() == pytest.approx((0.1 + 0.1) / (3 * 0.3 + 0.5))
+    assert found.item() == pytest.approx(8 * jeffreys / 4)  # the voxels of the second pair, the hippocampi's of both
     found.backward()
     assert scores.grad is not None
     assert not scores.grad[:2].any()
     assert scores.grad[2].any()
     assert scores.grad[3].any()
-
-
-def test_answers_that_share_nothing_disagree_by_one() -> None:
-    left, right = torch.ones(1, 2, 2, 2, dtype=torch.long), torch.full((1, 2, 2, 2), 2)
-    found = disagreement(scores_for(torch.cat([left, right]), 30), torch.zeros(2, 2, 2, 2, dtype=torch.long))
-    assert found.item() == pytest.approx(1)
 
 
 def test_what_one_of_two_looks_does_not_show_is_not_asked_to_agree() -> None:
@@ -60,14 +55,15 @@ def test_what_one_of_two_looks_does_not_show_is_not_asked_to_agree() -> None:
     assert disagreement(scores, target) == 0
     scores[1, 1, 0, 1] = 5.0
     assert disagreement(scores, target) > 0
+    assert disagreement(scores[:, :, 1:], target[:, 1:]) == 0  # no hippocampus at all
 
 
-@pytest.mark.parametrize(("answered", "divisor"), [(0.5, LEAST_OF_INTEREST * 1000), (3.0, 3.0)])
-def test_windows_in_which_hardly_anything_is_answered_do_not_weigh_more_for_it(answered: float, divisor: float) -> None:
-    """Of 1,000 voxels the foreground of both looks fills less than one, or three: it is divided by the larger."""
+@pytest.mark.parametrize("shown", [0, 1, 10, 11])
+def test_windows_that_show_hardly_any_hippocampus_do_not_weigh_more_for_it(shown: int) -> None:
+    """Of 1,000 voxels ten or fewer are of interest: the term is the same; with more of them it becomes smaller."""
     target = torch.zeros(2, 10, 10, 10, dtype=torch.long)
-    scores = torch.full((2, 3, 10, 10, 10), -40.0)
-    scores[:, 0] = 40.0
-    size = int(2 * answered)
-    scores[0, :2, 0, 0, :size] = 0.0  # one look is of two minds about some voxels
-    assert disagreement(scores, target).item() == pytest.approx(size * 0.5 / divisor)
+    target[:, 0, 0, :shown] = target[:, 0, 1, : max(0, shown - 10)] = 1
+    scores = torch.zeros(2, 3, 10, 10, 10)
+    scores[1, 2] = 1.0
+    jeffreys = disagreement(scores, torch.ones_like(target)).item()  # of every voxel
+    assert disagreement(scores, target).item() == pytest.approx(jeffreys / max(LEAST_OF_INTEREST, shown / 1000))

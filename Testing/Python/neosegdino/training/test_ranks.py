@@ -114,12 +114,12 @@ def test_several_processes_train_a_stage_of_the_starter_as_one_does(count: int, 
     assert sorted(path.name for path in shared.glob("log-*")) == ["log-0"]
     start, found, wanted = (
         starter.load_weights(path)
-        for path in (weights / "arm.safetensors", *(folder / "agreeing.safetensors" for folder in (shared, alone)))
+        for path in (weights / "arm.safetensors", *(folder / "lenient.safetensors" for folder in (shared, alone)))
     )
     assert any((wanted[name] - start[name]).abs().max() > 1e-3 for name in wanted)
     for name, tensor in wanted.items():
         torch.testing.assert_close(found[name], tensor, atol=2e-4, rtol=2e-3)
-    assert torch.load(shared / "agreeing.checkpoint")["step"] == 4
+    assert torch.load(shared / "lenient.checkpoint")["step"] == 4
 
 
 @pytest.mark.parametrize("role", ["killed", "killed while the others compute"])

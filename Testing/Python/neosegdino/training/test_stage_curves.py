@@ -48,7 +48,7 @@ def test_a_stage_begun_anew_leaves_its_first_curve_behind(tmp_path: Path) -> Non
 def test_a_picture_has_a_panel_for_each_stage_that_was_logged(tmp_path: Path) -> None:
     """Three in a row."""
     sizes = []
-    stages = ("encoder", "image", "arm", "agreeing")
+    stages = ("encoder", "image", "arm", "lenient")
     for stage in stages:
         train(tmp_path / f"{stage}.log", tmp_path / f"{stage}.checkpoint", 120)
         draw_stages(tmp_path, (*stages, "locator"), tmp_path / "curve.png")

@@ -66,12 +66,12 @@ def test_pack_takes_every_head_in_every_maturity(tmp_path: Path, monkeypatch: py
 
 def test_train_goes_on_from_weights_and_keeps_a_log(packed: Path, folder: Path) -> None:
     start = folder / "start.safetensors"
-    start.write_bytes((folder / "agreeing.safetensors").read_bytes())
-    said = run("train", "agreeing", packed, "--out", folder, "--device", "cpu", "--steps", 100, "--start", start)
-    assert "agreeing: step 100 loss" in said
-    assert "agreeing: finished after" in said
-    assert (folder / "agreeing.log").read_text().startswith("step 100 loss")
-    assert (folder / "agreeing.safetensors").read_bytes() != start.read_bytes()
+    start.write_bytes((folder / "lenient.safetensors").read_bytes())
+    said = run("train", "lenient", packed, "--out", folder, "--device", "cpu", "--steps", 100, "--begin-with", start)
+    assert "lenient: step 100 loss" in said
+    assert "lenient: finished after" in said
+    assert (folder / "lenient.log").read_text().startswith("step 100 loss")
+    assert (folder / "lenient.safetensors").read_bytes() != start.read_bytes()
     run("curve", folder, folder / "curve.png")
     with Image.open(folder / "curve.png") as picture:
         assert picture.format == "PNG"
@@ -81,15 +81,15 @@ def test_average_leaves_the_decoder_and_tells_the_shares(folder: Path) -> None:
     decoder = folder / "decoder.safetensors"
     before = decoder.read_bytes()
     decoder.unlink()
-    assert run("average", folder) == "0.25 arm, 0.75 agreeing\n"
+    assert run("average", folder) == "0.5 arm, 0.25 lenient, 0.25 strict\n"
     assert decoder.read_bytes() == before
-    text = SMALL_RECIPE.read_text().replace("arm = 0.25", "arm = 0.5").replace("agreeing = 0.75", "agreeing = 0.5")
+    text = SMALL_RECIPE.read_text().replace("arm = 0.5", "arm = 0.25").replace("strict = 0.25", "strict = 0.5")
     (folder / "own.toml").write_text(text)
-    assert run("average", folder, "--recipe", folder / "own.toml") == "0.5 arm, 0.5 agreeing\n"
+    assert run("average", folder, "--recipe", folder / "own.toml") == "0.25 arm, 0.25 lenient, 0.5 strict\n"
     assert decoder.read_bytes() != before
 
 
-@pytest.mark.parametrize("option", [["--compiled"], ["--start", "decoder.safetensors"]], ids=lambda o: o[0])
+@pytest.mark.parametrize("option", [["--compiled"], ["--begin-with", "decoder.safetensors"]], ids=lambda o: o[0])
 def test_options_of_an_arm_are_refused_for_the_encoder(packed: Path, folder: Path, option: list[str]) -> None:
     words = [str(folder / word) if word.endswith("safetensors") else word for word in option]
     result = call("train", "encoder", packed, "--out", folder / "new", "--device", "cpu", *words)

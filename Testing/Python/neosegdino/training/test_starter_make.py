@@ -60,7 +60,7 @@ def test_made_once_and_told_so_the_second_time(heads: Path, tmp_path: Path) -> N
 def test_stopped_in_a_stage_it_goes_on_there_to_the_same_weights(
     heads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A checkpoint after every two steps; the run is stopped at the agreeing stage's first."""
+    """A checkpoint after every two steps; the run is stopped at the lenient stage's first."""
     whole, out = tmp_path / "whole", tmp_path / "out"
     assert make(heads, whole).exit_code == 0
 
@@ -73,7 +73,7 @@ def test_stopped_in_a_stage_it_goes_on_there_to_the_same_weights(
 
     def stop(path: Path, state: State) -> None:
         write_checkpoint(path, state)
-        if path.stem == "agreeing":
+        if path.stem == "lenient":
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -82,11 +82,11 @@ def test_stopped_in_a_stage_it_goes_on_there_to_the_same_weights(
         patch.setattr("neosegdino.training.optimise.write_checkpoint", stop)
         with pytest.raises(KeyboardInterrupt):
             starter_make.make(heads, out, "Apache License\n", read_recipe(SMALL_RECIPE), "cpu", print)
-    assert torch.load(out / "agreeing.checkpoint")["step"] == 2
+    assert torch.load(out / "lenient.checkpoint")["step"] == 2
     assert {path.stem for path in out.glob("*.done")} == {"pack", "encoder", "image", "arm"}
     result = make(heads, out)
     assert result.exit_code == 0, result.output
-    assert "arm: done before\nagreeing ...\nagreeing: 4 steps" in result.output
+    assert "arm: done before\nlenient ...\nlenient: 4 steps" in result.output
     for stage in (*STAGES, "decoder"):
         assert (out / f"{stage}.safetensors").read_bytes() == (whole / f"{stage}.safetensors").read_bytes()
     assert load_bundle(out / NAME).spec.accuracy == load_bundle(whole / NAME).spec.accuracy

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 from fake_heads import fake_maps
@@ -87,9 +85,9 @@ def test_a_lot_is_made_at_once(maps: LabelMaps, asked: list[tuple[int, View]], a
 
 
 @pytest.mark.usefixtures("at_once")
-def test_two_contrasts_of_one_anatomy_follow_each_other(maps: LabelMaps) -> None:
+def test_two_looks_at_one_anatomy_follow_each_other(maps: LabelMaps) -> None:
     generator = Generator(maps, Draw(3, "cpu"), extraction=(1.0, 0.0, 0.0))
-    batch = Supply(generator, [(replace(NEAR, in_pairs=True), 4)])(1)
+    batch = Supply(generator, [(NEAR, 4)], looks=2)(1)
     assert batch.image.shape == (4, 1, *NEAR.shape)
     for first, second, other in ((0, 1, 2), (2, 3, 0)):
         seen = (batch.structure[first] > 0) & (batch.structure[second] > 0)  # a field of view may end within an image
@@ -107,8 +105,10 @@ def test_parts_of_a_step_are_of_one_view_and_have_images_of_their_own(maps: Labe
     assert [batch.image.shape[2:] for batch in batches[:6]] == [NEAR.shape] * 4 + [FAR.shape] * 2
     sums = {round(float(batch.image.sum()), 3) for batch in batches}
     assert len(sums) == 12
-    own = Supply(Generator(maps, Draw(3, "cpu")), VIEWS, parts=2)
-    assert all(same(own(number), batches[number]) for number in (1, 3, 11, 7))
+    again = Supply(Generator(maps, Draw(3, "cpu")), VIEWS, parts=2)
+    assert all(same(again(number), batches[number]) for number in (1, 3, 11, 7))
+    alone = supply(maps)
+    assert all(same(alone(step), batches[2 * step]) for step in range(6))
 
 
 def test_a_gpu_makes_as_many_as_fit_and_a_cpu_one() -> None:
