@@ -63,6 +63,7 @@ def pack(folder: Path, packed: Path) -> None:
 @click.option(
     "--begin-with", "start", type=click.Path(path_type=Path, exists=True), help="Weights of the arm to begin with."
 )
+@click.option("--parts", type=click.IntRange(min=1), help="Parts of a step, in place of the recipe's.")
 @click.option("--compiled", is_flag=True, help="Compile encoder and arm first: shorter steps on a GPU.")
 def train(
     stage: str,
@@ -74,11 +75,12 @@ def train(
     seconds: float | None,
     limit_s: float,
     start: Path | None,
+    parts: int | None,
     compiled: bool,
 ) -> None:
     """Train one STAGE on PACKED label maps, or go on with it.
 
-    Started by torchrun, several GPUs share the parts of every step.
+    A step's gradient is the mean of its parts. Started by torchrun, several GPUs share them.
     """
     from neosegdino.synthesis.label_maps import load_packed
     from neosegdino.training.ranks import joined
@@ -95,7 +97,7 @@ def train(
         place = str(ranks.device or device)
         done = run(
             stage, maps, out, seed, place, limit_s, log, steps,
-            seconds=seconds, start=start, compiled=compiled, ranks=ranks,
+            seconds=seconds, start=start, compiled=compiled, parts=parts, ranks=ranks,
         )  # fmt: skip
         if ranks.first:
             end = "finished" if done else "stopped at the time limit"

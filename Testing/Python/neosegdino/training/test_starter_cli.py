@@ -77,6 +77,17 @@ def test_train_goes_on_from_weights_and_keeps_a_log(packed: Path, folder: Path) 
         assert picture.format == "PNG"
 
 
+def test_the_parts_of_a_step_can_be_set(packed: Path, folder: Path) -> None:
+    """Two parts are other images than one; none is no training."""
+    found = []
+    for parts in (1, 2):
+        (folder / "image.checkpoint").unlink(missing_ok=True)
+        run("train", "image", packed, "--out", folder, "--device", "cpu", "--steps", 2, "--parts", parts)
+        found.append((folder / "image.safetensors").read_bytes())
+    assert found[0] != found[1]
+    assert call("train", "image", packed, "--out", folder, "--device", "cpu", "--parts", 0).exit_code == 2
+
+
 def test_average_leaves_the_decoder_and_tells_the_shares(folder: Path) -> None:
     decoder = folder / "decoder.safetensors"
     before = decoder.read_bytes()
