@@ -17,7 +17,7 @@ GRACE_S = 5.0
 """How long the main thread may take to come out with the error; torchrun kills a rank 30 s after the signal."""
 LAST_RESORT_S = 20.0
 """When a process ends that still reports or cleans up, as a library without its peer may do for ever."""
-REMEDY = "Look at the message of the process that ended first, then go on with --resume."
+REMEDY = "Look at the message of the process that ended first, then go on where the run was (finetune: --resume)."
 _MESSAGE = "Another process of the run ended, or torchrun was told to end the run."
 
 

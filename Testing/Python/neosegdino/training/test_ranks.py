@@ -131,7 +131,7 @@ def test_a_killed_rank_ends_the_run_with_a_clear_error(tmp_path: Path, role: str
     assert code != 0
     for rank in (0, 2):
         assert f"rank {rank}: {CLEAR}" in log
-    assert log.count("go on with --resume") == 2
+    assert log.count("go on where the run was (finetune: --resume)") == 2
     assert re.search(r"exitcode\s*: -9", log), log
 
 
