@@ -102,7 +102,8 @@ def test_the_loss_of_a_step_is_the_mean_of_its_parts(tmp_path: Path) -> None:
         seen.append(number)
         return parted.loss(number)
 
-    schedule, lines = Schedule(4, 0.05, warmup=1), []  # type: tuple[Schedule, list[str]]
+    schedule = Schedule(4, 0.05, warmup=1)
+    lines: list[str] = []
     assert optimise(parted, loss, schedule, tmp_path / "parted.checkpoint", lines.append, parts=3)
     assert seen == list(range(12))
 
