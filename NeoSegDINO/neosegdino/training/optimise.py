@@ -15,6 +15,7 @@ from neosegdino.errors import TrainingError
 from neosegdino.training import random_state
 from neosegdino.training.checkpoint import read_checkpoint, write_checkpoint
 from neosegdino.training.ranks import ALONE, Ranks
+from neosegdino.training.seeds import seed_of
 
 SETTLING = 15
 """Steps at a start whose time does not count: compilers and libraries prepare themselves in them."""
@@ -125,10 +126,10 @@ def optimise(
     optimiser = torch.optim.AdamW(parameters, lr=schedule.rate, weight_decay=schedule.weight_decay)
     device = parameters[0].device
     step, seconds = _resume(module, optimiser, checkpoint, device)
-    for parameter in parameters:
-        parameter.data.copy_(ranks.share(parameter.data))
+    if not ranks.first:  # the weights and the checkpoint are the same for all; what is drawn beside the images is not
+        torch.manual_seed(seed_of(torch.initial_seed(), step, ranks.number))
     began = written = time.monotonic()
-    first, mean, trained = step, None, None
+    first, mean = step, None
     clock = _Clock(seconds)
     while schedule.share(step, clock.seconds) < 1:
         now = time.monotonic()
@@ -141,9 +142,7 @@ def optimise(
             group["lr"] = schedule.rate_at(step, clock.seconds)
         optimiser.zero_grad(set_to_none=True)
         value = _backward(loss, step, parts, ranks)
-        if trained is None:
-            trained = ranks.with_gradients(parameters)
-        ranks.sum_gradients_of(trained)
+        ranks.sum_gradients(parameters)
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         mean = value if mean is None else 0.98 * mean + 0.02 * value

@@ -104,27 +104,20 @@ class Ranks:
 
         A parameter that no rank used keeps no gradient, as in one process: an optimiser then leaves it alone.
         """
-        if self.count > 1:
-            self.sum_gradients_of(self.with_gradients(parameters))
-
-    def with_gradients(self, parameters: Iterable[Parameter]) -> list[Parameter]:
-        """Those parameters that have a gradient on any rank; the device is waited for."""
+        if self.count == 1:
+            return
         every = [parameter for parameter in parameters if parameter.requires_grad]
         used = torch.tensor([parameter.grad is not None for parameter in every], device=self.device).int()
-        if self.count > 1:
-            with _others():
-                dist.all_reduce(used, dist.ReduceOp.MAX)
-        return [parameter for parameter, flag in zip(every, used.tolist(), strict=True) if flag]
-
-    def sum_gradients_of(self, parameters: Sequence[Parameter]) -> None:
-        """Add up the gradients of all ranks, of parameters that `with_gradients` gave; nothing is waited for."""
-        if self.count == 1 or not parameters:
+        with _others():
+            dist.all_reduce(used, dist.ReduceOp.MAX)
+        trained = [parameter for parameter, flag in zip(every, used.tolist(), strict=True) if flag]
+        if not trained:
             return
-        own = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        own = [torch.zeros_like(p) if p.grad is None else p.grad for p in trained]
         flat = torch.cat([gradient.reshape(-1) for gradient in own])
         with _others():
             dist.all_reduce(flat)
-        for parameter, total in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
+        for parameter, total in zip(trained, flat.split([p.numel() for p in trained]), strict=True):
             parameter.grad = total.view_as(parameter).to(parameter.dtype).clone()
 
     def barrier(self) -> None:

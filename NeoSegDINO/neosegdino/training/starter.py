@@ -151,7 +151,6 @@ def train(
     start: Path | None = None,
     compiled: bool = False,
     recipe: Recipe | None = None,
-    parts: int | None = None,
     ranks: Ranks = ALONE,
 ) -> bool:
     """Run or go on with one stage; its weights appear in the folder as float16 safetensors.
@@ -183,8 +182,6 @@ def train(
         See `fit_arm`.
     recipe : Recipe, optional
         In place of the shipped one.
-    parts : int, optional
-        In place of the recipe's.
     ranks : Ranks
         The processes that share every step's parts; the first one writes.
 
@@ -200,7 +197,6 @@ def train(
     setting = (recipe or RECIPE).stages[stage]
     if steps is not None or seconds is not None:
         setting = msgspec.structs.replace(setting, steps=steps if seconds is None else None, seconds=seconds)
-    parts = parts or setting.parts
     schedule = setting.schedule
     if stage == "encoder":
         backbone = create_backbone(ENCODER)
@@ -208,7 +204,9 @@ def train(
         head = SliceEncoder(ENCODER, backbone, LOCATOR.size, LOCATOR.upsampling)
         fine = (setting.images, setting.slices)
         views = [(NEAR, near, *fine), (ANYWHERE, near, *fine), (NEAR, near, *fine), (HEAD, head, *fine)]
-        backbone, done = pretrain(generator, views, schedule, checkpoint, log, limit_s, parts=parts, ranks=ranks)
+        backbone, done = pretrain(
+            generator, views, schedule, checkpoint, log, limit_s, parts=setting.parts, ranks=ranks
+        )
         if ranks.first:
             save_weights(backbone.state_dict(), folder / "encoder.safetensors")
         return done
@@ -228,7 +226,7 @@ def train(
         compiled=compiled,
         alone=stage == "image",
         agreement=setting.agreement,
-        parts=parts,
+        parts=setting.parts,
         ranks=ranks,
     )
     if ranks.first:

@@ -63,7 +63,7 @@ def pack(folder: Path, packed: Path) -> None:
 @click.option(
     "--begin-with", "start", type=click.Path(path_type=Path, exists=True), help="Weights of the arm to begin with."
 )
-@click.option("--parts", type=click.IntRange(min=1), help="Parts of a step, in place of the recipe's.")
+@click.option("--recipe", type=click.Path(path_type=Path), help="Recipe (TOML) in place of the shipped one.")
 @click.option("--compiled", is_flag=True, help="Compile encoder and arm first: shorter steps on a GPU.")
 def train(
     stage: str,
@@ -75,20 +75,22 @@ def train(
     seconds: float | None,
     limit_s: float,
     start: Path | None,
-    parts: int | None,
+    recipe: Path | None,
     compiled: bool,
 ) -> None:
     """Train one STAGE on PACKED label maps, or go on with it.
 
-    A step's gradient is the mean of its parts. Started by torchrun, several GPUs share them.
+    Started by torchrun, several GPUs share the parts of a step that the recipe gives the stage.
     """
     from neosegdino.synthesis.label_maps import load_packed
     from neosegdino.training.ranks import joined
+    from neosegdino.training.recipe import read_recipe
     from neosegdino.training.starter import train as run
     from neosegdino.training.starter_make import stage_log
 
     if stage == "encoder" and (start or compiled):
         raise click.UsageError("--begin-with and --compiled are for an arm: train another stage with them.")
+    chosen = None if recipe is None else read_recipe(recipe)
     out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     log = stage_log(out, stage, click.echo)
@@ -97,7 +99,7 @@ def train(
         place = str(ranks.device or device)
         done = run(
             stage, maps, out, seed, place, limit_s, log, steps,
-            seconds=seconds, start=start, compiled=compiled, parts=parts, ranks=ranks,
+            seconds=seconds, start=start, compiled=compiled, recipe=chosen, ranks=ranks,
         )  # fmt: skip
         if ranks.first:
             end = "finished" if done else "stopped at the time limit"

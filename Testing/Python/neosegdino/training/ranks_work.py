@@ -107,7 +107,10 @@ def stage(ranks: Ranks, folder: Path, limit_s: float = 1e9) -> bool:
             with (folder / f"log-{ranks.number}").open("a") as stream:
                 stream.write(line + "\n")
 
-        return starter.train("lenient", maps, folder, 1, "cpu", limit_s, log, ranks=ranks)
+        start = folder / "arm.safetensors"
+        done = starter.train("lenient", maps, folder, 1, "cpu", limit_s, log, start=start, ranks=ranks)
+        torch.save(torch.rand(3), folder / f"drawn-{ranks.number}.pt")
+        return done
 
 
 def compute_for_long(ranks: Ranks) -> None:

@@ -103,11 +103,12 @@ def test_half_precision_is_gathered_and_the_first_rank_decides(outcomes: list[di
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 3])
 def test_several_processes_train_a_stage_of_the_starter_as_one_does(count: int, tmp_path: Path, weights: Path) -> None:
-    """The parts of every step are shared, uneven ones too; one process logs and writes."""
+    """The parts of every step are shared, uneven ones too; one logs and writes; what is drawn beside is each one's."""
     alone, shared = tmp_path / "alone", tmp_path / "shared"
     for folder in (alone, shared):
         folder.mkdir()
         shutil.copy(weights / "encoder.safetensors", folder)
+        shutil.copy(weights / "arm.safetensors", folder)
     assert ranks_work.stage(ALONE, alone)
     with torchrun(count, "stage", shared) as process:
         assert process.wait(120) == 0, (shared / "log").read_text()
@@ -120,6 +121,8 @@ def test_several_processes_train_a_stage_of_the_starter_as_one_does(count: int, 
     for name, tensor in wanted.items():
         torch.testing.assert_close(found[name], tensor, atol=2e-4, rtol=2e-3)
     assert torch.load(shared / "lenient.checkpoint")["step"] == 4
+    drawn = [tuple(torch.load(path).tolist()) for path in shared.glob("drawn-*.pt")]
+    assert len(set(drawn)) == count
 
 
 @pytest.mark.parametrize("role", ["killed", "killed while the others compute"])

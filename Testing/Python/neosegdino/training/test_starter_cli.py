@@ -77,15 +77,19 @@ def test_train_goes_on_from_weights_and_keeps_a_log(packed: Path, folder: Path) 
         assert picture.format == "PNG"
 
 
-def test_the_parts_of_a_step_can_be_set(packed: Path, folder: Path) -> None:
-    """Two parts are other images than one; none is no training."""
-    found = []
-    for parts in (1, 2):
-        (folder / "image.checkpoint").unlink(missing_ok=True)
-        run("train", "image", packed, "--out", folder, "--device", "cpu", "--steps", 2, "--parts", parts)
-        found.append((folder / "image.safetensors").read_bytes())
-    assert found[0] != found[1]
-    assert call("train", "image", packed, "--out", folder, "--device", "cpu", "--parts", 0).exit_code == 2
+def test_train_takes_another_recipe(packed: Path, folder: Path) -> None:
+    text = SMALL_RECIPE.read_text()
+    (folder / "own.toml").write_text(text.replace("[image]\nsteps = 4", "[image]\nparts = 2\nsteps = 3"))
+    before = (folder / "image.safetensors").read_bytes()
+    (folder / "image.checkpoint").unlink(missing_ok=True)
+    words = ("train", "image", packed, "--out", folder, "--device", "cpu", "--recipe", folder / "own.toml")
+    assert "image: 3 steps" in run(*words)
+    assert (folder / "image.safetensors").read_bytes() != before
+    (folder / "own.toml").write_text(text.replace("[image]\n", "[image]\nparts = 0\n"))
+    result = call(*words[:4], folder / "new", *words[5:])
+    assert result.exit_code == TrainingError.exit_code
+    assert "$.image.parts" in result.output
+    assert not (folder / "new").exists()
 
 
 def test_average_leaves_the_decoder_and_tells_the_shares(folder: Path) -> None:
