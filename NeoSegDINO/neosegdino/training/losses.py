@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-LEAST_OF_INTEREST = 0.01
-"""Share of all voxels that `disagreement` divides by where fewer are of interest: windows beside the hippocampi."""
+LEAST_ANSWERED = 1e-3
+"""Share of all voxels that `disagreement` divides by where less is answered: windows beside the hippocampi."""
 
 
 def dice_and_cross_entropy() -> Callable[[Tensor, Tensor], Tensor]:
@@ -40,11 +40,11 @@ def disagreement(scores: Tensor, target: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        Jeffreys' divergence of the classes' probabilities, in nats, summed over all voxels and divided by the number of
-        those that are no background, or by a hundredth of all where those are fewer.
+        Differences of the foreground's probabilities, summed over classes and voxels and divided by the sum of both
+        answers, or by a thousandth of the voxels where that is less: 0 for like answers, 1 where they do not meet.
     """
-    first, second = (scores[place::2].log_softmax(dim=1) for place in range(2))
-    divergence = ((first.exp() - second.exp()) * (first - second)).sum(dim=1)
-    counted = target[::2] == target[1::2]
-    of_interest = (counted & (target[::2] > 0)).sum()
-    return (divergence * counted).sum() / of_interest.clamp(min=LEAST_OF_INTEREST * counted.numel())
+    first, second = (scores[place::2].softmax(dim=1)[:, 1:] for place in range(2))
+    counted = (target[::2] == target[1::2])[:, None]
+    apart = ((first - second).abs() * counted).sum()
+    answered = ((first + second).detach() * counted).sum()  # larger answers are not to make the term smaller
+    return apart / answered.clamp(min=LEAST_ANSWERED * counted.numel())
