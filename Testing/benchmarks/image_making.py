@@ -31,10 +31,11 @@ def made_once(make: Callable[..., Any]) -> Callable[..., Any]:
     """Return a generator's call that makes the images of every view once."""
     known: dict[object, Any] = {}
 
-    def call(generator: object, *asked: object) -> Any:
-        if asked not in known:
-            known[asked] = make(generator, *asked)
-        return known[asked]
+    def call(generator: object, *asked: object, **options: object) -> Any:
+        key = (asked, *options.items())
+        if key not in known:
+            known[key] = make(generator, *asked, **options)
+        return known[key]
 
     return call
 

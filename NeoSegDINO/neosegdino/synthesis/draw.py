@@ -28,6 +28,14 @@ class Draw:
         """Draw from here on as from another seed."""
         self.generator.manual_seed(seed)
 
+    def state(self) -> Tensor:
+        """Where the random numbers are, for `go_back`."""
+        return self.generator.get_state()
+
+    def go_back(self, state: Tensor) -> None:
+        """Draw once more what was drawn since then."""
+        self.generator.set_state(state)
+
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
         """Uniform between low and high."""
         return low + (high - low) * torch.rand(*shape, device=self.device, generator=self.generator)

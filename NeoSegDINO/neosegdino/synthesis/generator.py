@@ -93,10 +93,22 @@ class Generator:
         """Make a batch of images of one view."""
         return self.looks(count, view, 1)[0]
 
-    def looks(self, count: int, view: View, number: int) -> list[Batch]:
-        """Make several batches of the same anatomy: each with contrasts, extraction and acquisition of its own."""
+    def looks(self, count: int, view: View, number: int, *, alike: bool = False) -> list[Batch]:
+        """Make several batches of the same anatomy, each with contrasts of its own.
+
+        Parameters
+        ----------
+        count : int
+            Images of a batch.
+        view : View
+            What they show.
+        number : int
+            Batches.
+        alike : bool
+            They share extraction, acquisition and field of view, and so the target. Each has its own otherwise.
+        """
         labels = self.labels(count, view.fine())
-        batches = [self._look(labels, view) for _ in range(number)]
+        batches = self._alike(labels, view, number) if alike else [self._look(labels, view) for _ in range(number)]
         if not view.turned:
             return batches
         turned = self.draw.chance(view.turned, count, 1, 1, 1)
@@ -117,8 +129,23 @@ class Generator:
     def _look(self, labels: Tensor, view: View) -> Batch:
         """Images of deformed labels on the view's fine grid."""
         kept = self._kept(labels)
-        spacing_mm = view.fine().spacing_mm
-        image = acquire(self.draw, self._intensities(labels, spacing_mm) * kept, spacing_mm)
+        image = self._intensities(labels, view.fine().spacing_mm)
+        return self._acquired(image, labels, kept, view)
+
+    def _alike(self, labels: Tensor, view: View, number: int) -> list[Batch]:
+        """Looks that are extracted and acquired by the same random numbers."""
+        kept = self._kept(labels)
+        images = [self._intensities(labels, view.fine().spacing_mm) for _ in range(number)]
+        state = self.draw.state()
+        batches = []
+        for image in images:
+            self.draw.go_back(state)
+            batches.append(self._acquired(image, labels, kept, view))
+        return batches
+
+    def _acquired(self, image: Tensor, labels: Tensor, kept: Tensor, view: View) -> Batch:
+        """What a scanner makes of intensities, of what an extraction has kept."""
+        image = acquire(self.draw, image * kept, view.fine().spacing_mm)
         seen = self._field_of_view(labels.shape)
         labels = torch.where(kept & seen, labels, torch.zeros_like(labels))
         factor = view.supersampling

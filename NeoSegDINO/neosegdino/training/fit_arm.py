@@ -71,7 +71,7 @@ def fit_arm(
             tokens = model.encoder.no_tokens(batch.image) if alone else model.encoder.encode_whole(batch.image)
             scores = decode(0, tokens, batch.image)
         wrong = loss_function(scores.float(), batch.target[:, None])
-        return wrong + agreement * disagreement(scores.float(), batch.target) if agreement else wrong
+        return wrong + agreement * disagreement(scores.float()) if agreement else wrong
 
     done = optimise(arms, loss, schedule, checkpoint, log, limit_s, parts=parts, ranks=ranks)
     arms.eval()

@@ -23,7 +23,7 @@ def dice_and_cross_entropy() -> Callable[[Tensor, Tensor], Tensor]:
     return DiceCELoss(include_background=False, to_onehot_y=True, softmax=True, batch=True)  # type: ignore[no-any-return]
 
 
-def disagreement(scores: Tensor, target: Tensor) -> Tensor:
+def disagreement(scores: Tensor) -> Tensor:
     """How unlike the answers to two looks at the same anatomy are: to images 0 and 1, 2 and 3, and so on.
 
     An image shows some borders and hides others; which ones depends on its contrast. Where two contrasts of one head
@@ -33,9 +33,6 @@ def disagreement(scores: Tensor, target: Tensor) -> Tensor:
     ----------
     scores : Tensor
         ``(2N, C, X, Y, Z)`` float.
-    target : Tensor
-        ``(2N, X, Y, Z)`` int64. Voxels that are of one class in one look and of another in the other, such as those
-        beyond the border of the acquired volume, do not count.
 
     Returns
     -------
@@ -44,7 +41,5 @@ def disagreement(scores: Tensor, target: Tensor) -> Tensor:
         answers, or by a thousandth of the voxels where that is less: 0 for like answers, 1 where they do not meet.
     """
     first, second = (scores[place::2].softmax(dim=1)[:, 1:] for place in range(2))
-    counted = (target[::2] == target[1::2])[:, None]
-    apart = ((first - second).abs() * counted).sum()
-    answered = ((first + second).detach() * counted).sum()  # larger answers are not to make the term smaller
-    return apart / answered.clamp(min=LEAST_ANSWERED * counted.numel())
+    answered = (first + second).detach().sum()  # larger answers are not to make the term smaller
+    return (first - second).abs().sum() / answered.clamp(min=LEAST_ANSWERED * first[:, 0].numel())

@@ -40,8 +40,8 @@ class Supply:
     views : sequence of (View, int)
         View and images per part of a step.
     looks : int
-        Images of the same anatomy that follow each other, each with a contrast, an extraction and an acquisition of its
-        own; the images of a part are a multiple of it.
+        Images of the same anatomy that follow each other, alike but for the contrast; the images of a part are a
+        multiple of it.
     parts : int
         Parts of a step; all parts of one are of the same view.
     """
@@ -77,6 +77,6 @@ class Supply:
         own = [part] if part else []  # the first part is shown what a run in one part is shown
         self._generator.draw.restart(seed_of(self._generator.draw.seed, place, number, *own))
         anatomies = images * self._sizes[place] // self._looks
-        lot = interleaved(self._generator.looks(anatomies, view, self._looks))
+        lot = interleaved(self._generator.looks(anatomies, view, self._looks, alike=True))
         self._lots[place, part] = number, lot
         return lot

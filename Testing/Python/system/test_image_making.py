@@ -46,9 +46,9 @@ def test_every_stage_is_measured_with_new_images_and_with_kept_ones(
         stage = name
         return train(name, *arguments, **options)
 
-    def counted(generator: Generator, *arguments: Any) -> Any:
+    def counted(generator: Generator, *arguments: Any, **options: Any) -> Any:
         made.append(stage)
-        return make(generator, *arguments)
+        return make(generator, *arguments, **options)
 
     monkeypatch.setattr(starter, "train", named)
     monkeypatch.setattr(Generator, "looks", counted)

@@ -23,6 +23,15 @@ def test_the_seed_decides() -> None:
     assert not any(torch.equal(a, b) for a, b in zip(first, other, strict=True))
 
 
+def test_what_was_drawn_is_drawn_once_more() -> None:
+    draw = Draw(4, "cpu")
+    draw.uniform(0, 1, 7)
+    state = draw.state()
+    first = everything(draw)
+    draw.go_back(state)
+    assert all(torch.equal(a, b) for a, b in zip(first, everything(draw), strict=True))
+
+
 def test_other_random_numbers_do_not_disturb_it() -> None:
     first = everything(Draw(4, "cpu"))
     torch.manual_seed(99)

@@ -175,7 +175,25 @@ def test_looks_show_one_anatomy_in_several_contrasts(label_maps: LabelMaps, view
 
 
 @VIEWS
+def test_looks_that_are_alike_differ_in_contrast_alone(label_maps: LabelMaps, view: View) -> None:
+    """One target and one brain extraction; with one contrast for all, one and the same image."""
+    first, second = generator(label_maps, seed=4).looks(6, replace(view, turned=0.5), 2, alike=True)
+    assert torch.equal(first.target, second.target)
+    assert torch.equal(first.structure, second.structure)
+    assert (first.image - second.image).abs().flatten(1).mean(1).min() > 0.01
+    make = generator(label_maps, seed=4)
+    same = torch.full((3, *view.fine().shape), 0.5)
+    make._intensities = lambda labels, _: same + 0.1 * (labels > 0)  # type: ignore[method-assign]
+    first, second = make.looks(3, view, 2, alike=True)
+    assert torch.equal(first.image, second.image)
+    first, second = make.looks(3, view, 2)
+    assert not torch.equal(first.image, second.image)
+
+
+@VIEWS
 def test_a_batch_is_one_look(label_maps: LabelMaps, view: View) -> None:
-    made, looks = generator(label_maps)(2, view), generator(label_maps).looks(2, view, 1)
-    assert len(looks) == 1
-    assert torch.equal(made.image, looks[0].image)
+    made = generator(label_maps)(2, view)
+    for alike in (False, True):
+        looks = generator(label_maps).looks(2, view, 1, alike=alike)
+        assert len(looks) == 1
+        assert torch.equal(made.image, looks[0].image)
