@@ -1,4 +1,8 @@
-"""Whether a probability of 0.8 is right in eight of ten voxels, and the temperature for it (Guo et al. 2017)."""
+"""Whether a probability of 0.8 is right in eight of ten voxels, the temperature for it (Guo et al. 2017), the border.
+
+A model that is asked for one answer to two contrasts answers too small where they differ. Where its border lies is not
+a matter of the temperature: a shift of the scores moves it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ BINS = 15
 IN_QUESTION = 0.01
 """Voxels count where a hippocampus has at least this probability: sure background makes any model look good."""
 TEMPERATURES = tuple(round(0.5 + 0.05 * step, 2) for step in range(111))
+SHIFTS = tuple(-1 + 0.25 * step for step in range(17))
 
 
 class Reliability:
@@ -54,6 +59,41 @@ def fit_temperature(samples: Sequence[tuple[Tensor, Tensor]]) -> float:
     picked = [_voxels(scores.float(), target) for scores, target in samples]
     scores, target = torch.cat([s for s, _ in picked]), torch.cat([t for _, t in picked])
     return min(TEMPERATURES, key=lambda value: float(F.cross_entropy(scores / value, target)))
+
+
+def fit_shift(samples: Sequence[tuple[Tensor, Tensor]]) -> float:
+    """What is to be added to the foreground's scores for the highest Dice, mean over images and their classes.
+
+    Parameters
+    ----------
+    samples : sequence of (Tensor, Tensor)
+        As for `fit_temperature`.
+    """
+    images = (pair for scores, target in samples for pair in zip(scores, target, strict=True))
+    dice = torch.stack([_dice_by_shift(image, truth) for image, truth in images])
+    return SHIFTS[int(dice.mean(dim=0).argmax())]
+
+
+def shifted(scores: Tensor, shift: float) -> Tensor:
+    """Scores ``(N, C, x, y, z)`` with something added to all classes but the background."""
+    return torch.cat([scores[:, :1], scores[:, 1:] + shift], dim=1)
+
+
+def _dice_by_shift(scores: Tensor, target: Tensor) -> Tensor:
+    """Dice ``(len(SHIFTS),)`` of an image, mean over the classes in it; none in it is as good as any answer."""
+    best, winner = scores[1:].float().max(dim=0)
+    lead = best - scores[0].float()
+    classes = [value for value in range(1, len(scores)) if (target == value).any()]
+    found = torch.ones(len(SHIFTS), dtype=torch.float64)
+    for place, shift in enumerate(SHIFTS):
+        answer = torch.where(lead + shift > 0, winner + 1, 0)
+        dice = [_dice(answer == value, target == value) for value in classes]
+        found[place] = sum(dice) / len(dice) if dice else 1.0
+    return found
+
+
+def _dice(found: Tensor, truth: Tensor) -> float:
+    return 2 * float((found & truth).sum()) / float(found.sum() + truth.sum())
 
 
 def _voxels(scores: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from neosegdino.training.calibration import Reliability, fit_temperature, in_question
+from neosegdino.training.calibration import Reliability, fit_shift, fit_temperature, in_question, shifted
 from torch import Tensor
 
 SHAPE = (2, 3, 24, 24, 24)
@@ -77,3 +77,35 @@ def test_the_temperature_of_the_scores_is_found_again(temperature: float) -> Non
         after.add((scores.float() / found).softmax(1), target)
     assert after.error < 0.015
     assert temperature == 1 or before.error > 2 * after.error
+
+
+def ball(radius: float) -> tuple[Tensor, Tensor]:
+    """Scores that fall with the distance from the middle, and the classes of a ball of a radius cut in two."""
+    grid = torch.linspace(-12, 12, 24)
+    x, y, z = torch.meshgrid(grid, grid, grid, indexing="ij")
+    distance = (x.square() + y.square() + z.square()).sqrt()
+    target = torch.where(distance < radius, 1 + (x > 0).long(), 0)
+    side = torch.stack([(x <= 0).float(), (x > 0).float()])
+    scores = torch.cat([torch.zeros_like(distance)[None], (8 - distance) * side - 9 * (1 - side)])
+    return scores[None], target[None]
+
+
+@pytest.mark.parametrize(("radius", "shift"), [(8.0, 0.0), (9.5, 1.5), (7.25, -0.75), (10.5, 2.5)])
+def test_the_border_of_the_best_dice_is_found(radius: float, shift: float) -> None:
+    """Scores that end at a radius of 8, a unit of them for each voxel."""
+    scores, target = ball(radius)
+    found = fit_shift([(scores.half(), target)])
+    assert found == pytest.approx(shift, abs=0.26)
+    assert fit_shift([(shifted(scores, found), target)]) == pytest.approx(0, abs=0.26)
+
+
+def test_a_shift_is_of_the_foreground_alone() -> None:
+    scores, _ = ball(8)
+    assert torch.equal(shifted(scores, 2.0)[:, 0], scores[:, 0])
+    assert torch.equal(shifted(scores, 2.0)[:, 1:], scores[:, 1:] + 2)
+
+
+def test_an_image_without_hippocampi_says_nothing_of_their_border() -> None:
+    scores, target = ball(9.5)
+    empty = torch.zeros_like(target)
+    assert fit_shift([(scores, target), (scores, empty)]) == fit_shift([(scores, target)])
