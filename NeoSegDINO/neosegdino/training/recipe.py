@@ -36,6 +36,8 @@ class Stage(Spec, frozen=True, kw_only=True):
     """Windows per part of a step."""
     parts: Positive = 1
     """Parts of a step, which its gradient is the mean of; several GPUs share them."""
+    runs: Positive = 1
+    """Trainings that begin alike, on images of their own; their weights' average is the stage's (`AVERAGED` only)."""
     slices: Count = 0
     """Random slices of each window shown to the encoder (encoder stage only)."""
     agreement: Annotated[float, msgspec.Meta(ge=0)] = 0.0
@@ -84,6 +86,9 @@ class Recipe(Spec, frozen=True, kw_only=True):
     """Shares of the stages `AVERAGED` in the decoder that is shipped."""
 
     def __post_init__(self) -> None:
+        for name, stage in self.stages.items():
+            if stage.runs > 1 and name not in AVERAGED:
+                raise ValueError(f"`{name}` has one run: several are for {', '.join(AVERAGED)}")
         if both := set(self.training_heads) & set(self.measuring_heads):
             raise ValueError(f"heads {sorted(both)} are trained on and measured on")
         if not self.encoder.slices:
@@ -97,6 +102,11 @@ class Recipe(Spec, frozen=True, kw_only=True):
     def stages(self) -> dict[str, Stage]:
         """The training runs by name, in order."""
         return {name: getattr(self, name) for name in STAGES}
+
+    def runs(self, stage: str) -> dict[str, int | None]:
+        """The runs of a stage: the name of what each leaves, and its number, or none where there is only one."""
+        count = self.stages[stage].runs
+        return {f"{stage}-{run}": run for run in range(1, count + 1)} if count > 1 else {stage: None}
 
 
 def read_recipe(path: Path = SHIPPED) -> Recipe:

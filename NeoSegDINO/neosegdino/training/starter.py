@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -21,7 +21,7 @@ from neosegdino.synthesis.deformation import View
 from neosegdino.synthesis.draw import Draw
 from neosegdino.synthesis.generator import Generator
 from neosegdino.synthesis.label_maps import LabelMaps
-from neosegdino.training.calibration import fit_temperature
+from neosegdino.training.calibration import fit_shift, fit_temperature, shifted
 from neosegdino.training.fit_arm import fit_arm
 from neosegdino.training.pretrain import pretrain
 from neosegdino.training.ranks import ALONE, Ranks
@@ -61,6 +61,8 @@ DECODER_VIEWS = (NEAR, NEAR, NEAR, ANYWHERE)
 BEGINS_WITH = {"arm": "image", "lenient": "arm", "strict": "arm"}
 """Stages that begin with the weights of another one."""
 TEMPERATURE_FILE = "temperature.json"
+SCORE_BIAS = "arms.0.head.score.bias"
+"""Of the decoder's last layer, one number for each class."""
 
 
 def make_generator(maps: LabelMaps, held_out: bool, seed: int, device: str, recipe: Recipe | None = None) -> Generator:
@@ -103,16 +105,32 @@ def trained_scores(folder: Path, device: str, stage: str = "decoder") -> Callabl
 
 
 @torch.no_grad()
-def calibrate(maps: LabelMaps, folder: Path, device: str, count: int, recipe: Recipe | None = None) -> float:
-    """Fit the temperature on new images of the training heads, and leave it beside the weights."""
+def calibrate(
+    maps: LabelMaps, folder: Path, device: str, count: int, recipe: Recipe | None = None
+) -> tuple[float, float]:
+    """Fit where the decoder's border lies, and the temperature, on new images of the training heads.
+
+    The shift of the scores goes into the decoder's weights, the temperature beside them. Calibrated again, the decoder
+    stays as it is.
+
+    Returns
+    -------
+    shift, temperature : float
+        See `neosegdino.training.calibration`.
+    """
     scores = trained_scores(folder, device)
     seed = (recipe or RECIPE).calibration_seed
     generator = make_generator(maps, held_out=False, seed=seed, device=device, recipe=recipe)
     batches = (generator(1, NEAR) for _ in range(count))
-    found = fit_temperature([(scores(batch.image).half().cpu(), batch.target.cpu()) for batch in batches])
+    samples = [(scores(batch.image).half().cpu(), batch.target.cpu()) for batch in batches]
+    shift = fit_shift(samples)
+    temperature = fit_temperature([(shifted(found, shift), target) for found, target in samples])
+    state = load_weights(folder / "decoder.safetensors")
+    state[SCORE_BIAS][1:] += shift
+    save_weights(state, folder / "decoder.safetensors")
     with atomic_path(folder / TEMPERATURE_FILE) as temporary:
-        temporary.write_text(json.dumps(found), encoding="utf-8")
-    return found
+        temporary.write_text(json.dumps(temperature), encoding="utf-8")
+    return shift, temperature
 
 
 def load_temperature(folder: Path) -> float:
@@ -147,13 +165,14 @@ def train(
     log: Callable[[str], None],
     steps: int | None = None,
     *,
+    run: int | None = None,
     seconds: float | None = None,
     start: Path | None = None,
     compiled: bool = False,
     recipe: Recipe | None = None,
     ranks: Ranks = ALONE,
 ) -> bool:
-    """Run or go on with one stage; its weights appear in the folder as float16 safetensors.
+    """Run or go on with one stage, or one of its runs; its weights appear in the folder as float16 safetensors.
 
     Parameters
     ----------
@@ -174,6 +193,8 @@ def train(
         Takes lines about the progress.
     steps : int, optional
         In place of the recipe's.
+    run : int, optional
+        Number, from 1, of one of several runs: it has images, checkpoint and weights of its own, see `merge`.
     seconds : float, optional
         In place of steps, see `TimedSchedule`.
     start : Path, optional
@@ -188,12 +209,19 @@ def train(
     Returns
     -------
     bool
-        Whether the stage is finished.
+        Whether the stage, or its run, is finished.
+
+    Raises
+    ------
+    TrainingError
+        The stage has no such run.
     """
+    name = _name_of(stage, run, recipe or RECIPE)
+    seed += (run or 1) - 1
     torch.manual_seed(seed)
     torch.set_float32_matmul_precision("high")
     generator = make_generator(maps, held_out=False, seed=seed, device=device, recipe=recipe)
-    checkpoint = folder / f"{stage}.checkpoint"
+    checkpoint = folder / f"{name}.checkpoint"
     setting = (recipe or RECIPE).stages[stage]
     if steps is not None or seconds is not None:
         setting = msgspec.structs.replace(setting, steps=steps if seconds is None else None, seconds=seconds)
@@ -230,8 +258,31 @@ def train(
         ranks=ranks,
     )
     if ranks.first:
-        save_weights(model.arms.state_dict(), folder / f"{stage}.safetensors")
+        save_weights(model.arms.state_dict(), folder / f"{name}.safetensors")
     return done
+
+
+def _name_of(stage: str, run: int | None, recipe: Recipe) -> str:
+    """Name of what a stage, or one of its runs, leaves."""
+    name = stage if run is None else f"{stage}-{run}"
+    if run is not None and name not in recipe.runs(stage):
+        raise TrainingError(
+            f"There is no run {run} of {stage}: the recipe gives the stage {recipe.stages[stage].runs}.",
+            "Give another number, or a recipe with more `runs`.",
+        )
+    return name
+
+
+def merge(stage: str, folder: Path, recipe: Recipe | None = None) -> None:
+    """Leave a stage's weights: the average of those that its runs have left.
+
+    Raises
+    ------
+    TrainingError
+        A run has left no weights.
+    """
+    names = (recipe or RECIPE).runs(stage)
+    _leave_average(folder, dict.fromkeys(names, 1 / len(names)), stage)
 
 
 def average(folder: Path, recipe: Recipe | None = None) -> None:
@@ -252,13 +303,17 @@ def average(folder: Path, recipe: Recipe | None = None) -> None:
     TrainingError
         A stage with a share has left no weights.
     """
-    shares = (recipe or RECIPE).shares
-    paths = {stage: folder / f"{stage}.safetensors" for stage in shares}
-    if missing := [stage for stage, path in paths.items() if not path.exists()]:
+    _leave_average(folder, (recipe or RECIPE).shares, "decoder")
+
+
+def _leave_average(folder: Path, shares: Mapping[str, float], target: str) -> None:
+    """Average the weights of these names in a folder by their shares."""
+    paths = {name: folder / f"{name}.safetensors" for name in shares}
+    if missing := [name for name, path in paths.items() if not path.exists()]:
         raise TrainingError(f"{folder} holds no weights of: {', '.join(missing)}.", "Train these stages first.")
-    states = [(share, load_weights(paths[stage])) for stage, share in shares.items()]
+    states = [(share, load_weights(paths[name])) for name, share in shares.items()]
     mean = {name: sum((share * state[name] for share, state in states), torch.zeros(())) for name in states[0][1]}
-    save_weights(mean, folder / "decoder.safetensors")
+    save_weights(mean, folder / f"{target}.safetensors")
 
 
 def save_weights(state: dict[str, Tensor], path: Path) -> None:

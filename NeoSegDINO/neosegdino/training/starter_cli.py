@@ -57,6 +57,7 @@ def pack(folder: Path, packed: Path) -> None:
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Checkpoints, weights.")
 @click.option("--device", default="cuda", show_default=True)
 @click.option("--seed", default=1, show_default=True)
+@click.option("--run", type=click.IntRange(min=1), help="Number of one of the recipe's runs of this stage, see merge.")
 @click.option("--steps", type=int, help="In place of the recipe's number of steps.")
 @click.option("--seconds", type=float, help="In place of steps; the cosine then runs over time.")
 @click.option("--limit-s", default=1e9, help="Write a checkpoint and stop after this many seconds.")
@@ -71,6 +72,7 @@ def train(
     out: Path,
     device: str,
     seed: int,
+    run: int | None,
     steps: int | None,
     seconds: float | None,
     limit_s: float,
@@ -85,7 +87,7 @@ def train(
     from neosegdino.synthesis.label_maps import load_packed
     from neosegdino.training.ranks import joined
     from neosegdino.training.recipe import read_recipe
-    from neosegdino.training.starter import train as run
+    from neosegdino.training.starter import train as train_stage
     from neosegdino.training.starter_make import stage_log
 
     if stage == "encoder" and (start or compiled):
@@ -93,17 +95,31 @@ def train(
     chosen = None if recipe is None else read_recipe(recipe)
     out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    log = stage_log(out, stage, click.echo)
+    log = stage_log(out, stage if run is None else f"{stage}-{run}", click.echo)
     maps = load_packed(packed)
     with joined(device) as ranks:
         place = str(ranks.device or device)
-        done = run(
+        done = train_stage(
             stage, maps, out, seed, place, limit_s, log, steps,
-            seconds=seconds, start=start, compiled=compiled, recipe=chosen, ranks=ranks,
+            run=run, seconds=seconds, start=start, compiled=compiled, recipe=chosen, ranks=ranks,
         )  # fmt: skip
         if ranks.first:
             end = "finished" if done else "stopped at the time limit"
             click.echo(f"{stage}: {end} after {time.monotonic() - began:.1f} s")
+
+
+@main.command()
+@click.argument("stage", type=click.Choice(["arm", "lenient", "strict"]))
+@click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--recipe", type=click.Path(path_type=Path), help="Recipe (TOML) in place of the shipped one.")
+def merge(stage: str, out: Path, recipe: Path | None) -> None:
+    """Average the runs of a STAGE in the folder OUT into the stage's weights."""
+    from neosegdino.training import starter
+    from neosegdino.training.recipe import read_recipe
+
+    chosen = starter.RECIPE if recipe is None else read_recipe(recipe)
+    starter.merge(stage, out, chosen)
+    click.echo(", ".join(chosen.runs(stage)))
 
 
 @main.command()
@@ -125,12 +141,12 @@ def average(out: Path, recipe: Path | None) -> None:
 @click.option("--device", default="cuda", show_default=True)
 @click.option("--count", default=60, show_default=True, help="Images of heads that are trained on.")
 def calibrate(packed: Path, out: Path, device: str, count: int) -> None:
-    """Fit the temperature of the confidence, on new images of the training heads."""
+    """Fit the decoder's border, and the temperature of its confidence, on new images of the training heads."""
     from neosegdino.synthesis.label_maps import load_packed
     from neosegdino.training import starter
 
-    found = starter.calibrate(load_packed(packed), out, device, count)
-    click.echo(f"temperature {found}")
+    shift, temperature = starter.calibrate(load_packed(packed), out, device, count)
+    click.echo(f"scores of the hippocampi shifted by {shift}, temperature {temperature}")
 
 
 @main.command()
@@ -162,7 +178,8 @@ def curve(out: Path, target: Path) -> None:
     from neosegdino.training.stage_curves import draw_stages
     from neosegdino.training.starter import RECIPE
 
-    draw_stages(out, list(RECIPE.stages), target)
+    names = [name for stage in RECIPE.stages for name in (stage, *RECIPE.runs(stage))]
+    draw_stages(out, list(dict.fromkeys(names)), target)
 
 
 @main.command()

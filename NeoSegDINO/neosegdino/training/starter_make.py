@@ -65,19 +65,23 @@ def make(source: Path, folder: Path, licence_text: str, recipe: Recipe, device: 
     once("pack", lambda: load_label_maps(source, maturities=newborn.MATURITIES).save(folder / _MAPS))
     maps = load_packed(folder / _MAPS)
     for stage in recipe.stages:
-        once(stage, partial(_train, stage, maps, folder, recipe, device, stage_log(folder, stage, log)))
+        for name, run in recipe.runs(stage).items():
+            once(name, partial(_train, stage, run, maps, folder, recipe, device, stage_log(folder, name, log)))
+        if stage not in recipe.runs(stage):
+            once(stage, partial(starter.merge, stage, folder, recipe))
     once("average", lambda: starter.average(folder, recipe))
     once("calibrate", lambda: starter.calibrate(maps, folder, device, recipe.calibration_images, recipe))
     once("measure", lambda: measure(maps, folder, folder / _FIGURES, device, recipe.measuring_images, recipe))
-    draw_stages(folder, list(recipe.stages), folder / CURVE)
+    draw_stages(folder, [name for stage in recipe.stages for name in recipe.runs(stage)], folder / CURVE)
     return assemble(folder, folder / NAME, licence_text, load_figures(folder / _FIGURES), replace=True)
 
 
-def _train(stage: str, maps: LabelMaps, folder: Path, recipe: Recipe, device: str, log: Log) -> None:
+def _train(stage: str, run: int | None, maps: LabelMaps, folder: Path, recipe: Recipe, device: str, log: Log) -> None:
     start, compiled = starter.start_of(stage, folder), recipe.stages[stage].compiled
     starter.train(
-        stage, maps, folder, recipe.seed, device, math.inf, log, start=start, compiled=compiled, recipe=recipe
-    )
+        stage, maps, folder, recipe.seed, device, math.inf, log,
+        run=run, start=start, compiled=compiled, recipe=recipe,
+    )  # fmt: skip
 
 
 def stage_log(folder: Path, stage: str, log: Log) -> Log:

@@ -27,6 +27,13 @@ def test_a_stage_may_last_seconds() -> None:
     assert stepped == Schedule(9, stage.rate, stage.warmup, stage.weight_decay)
 
 
+def test_the_runs_of_a_stage_have_names_and_numbers() -> None:
+    recipe = read_recipe()
+    several = msgspec.structs.replace(recipe, arm=msgspec.structs.replace(recipe.arm, runs=3))
+    assert several.runs("arm") == {"arm-1": 1, "arm-2": 2, "arm-3": 3}
+    assert several.runs("encoder") == {"encoder": None}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -38,6 +45,10 @@ def test_a_stage_may_last_seconds() -> None:
         ("images = 12", "images = 12\nseconds = 60.0", r"either `steps` or `seconds`.*\$\.locator"),
         ("images = 12", "images = 11\nagreement = 0.1", r"even number of `images`.*\$\.locator"),
         ("images = 12", "images = 12\nparts = 0", r"\$\.locator\.parts"),
+        ("images = 12", "images = 12\nruns = 0", r"\$\.locator\.runs"),
+        ("images = 12", "images = 12\nruns = 2", "`locator` has one run"),
+        ("slices = 16", "slices = 16\nruns = 2", "`encoder` has one run"),
+        ("[image] ", "[image]\nruns = 2 ", "`image` has one run"),
         ("arm = 0.35", "arm = -0.35", r"\$\.shares"),
         ("arm = 0.35", "arm = 0.45", "`shares` do not sum to 1"),
         ("arm = 0.35", "image = 0.35", "`shares` are of arm, lenient, strict, not of image"),

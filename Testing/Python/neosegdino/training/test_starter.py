@@ -112,6 +112,26 @@ def test_weights_that_are_missing_in_the_average_are_named(weights: Path, tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["arm.safetensors"]
 
 
+def test_the_runs_of_a_stage_see_images_of_their_own_and_are_averaged(
+    weights: Path, maps: LabelMaps, tmp_path: Path
+) -> None:
+    for name in ("encoder", "image"):
+        shutil.copy(weights / f"{name}.safetensors", tmp_path)
+    runs = [f"arm-{run}" for run in (1, 2)]
+    with pytest.raises(TrainingError, match=r"holds no weights of: arm-1, arm-2\."):
+        starter.merge("arm", tmp_path)
+    for run in (1, 2):
+        assert train("arm", maps, tmp_path, run=run)
+    first, second = (starter.load_weights(tmp_path / f"{name}.safetensors") for name in runs)
+    assert any((first[name] - second[name]).abs().max() > 1e-4 for name in first)
+    assert not (tmp_path / "arm.safetensors").exists()
+    starter.merge("arm", tmp_path)
+    for name, found in starter.load_weights(tmp_path / "arm.safetensors").items():
+        torch.testing.assert_close(found, (first[name] + second[name]) / 2, atol=1e-3, rtol=1e-3)
+    alone = load_file(weights / "arm.safetensors")
+    assert all(torch.equal(alone[name], tensor) for name, tensor in load_file(tmp_path / "arm-1.safetensors").items())
+
+
 def test_the_image_part_is_trained_as_if_there_were_no_encoder(
     weights: Path, maps: LabelMaps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,7 +179,7 @@ def test_an_arm_that_is_asked_to_agree_answers_two_looks_more_alike(
         stage = msgspec.structs.replace(starter.RECIPE.image, steps=20, agreement=agreement)
         train("image", maps, folder, recipe=msgspec.structs.replace(starter.RECIPE, image=stage))
         scores = starter.trained_scores(folder, "cpu", "image")(pairs.image)
-        found.append(disagreement(scores, pairs.target).item())
+        found.append(disagreement(scores).item())
     assert found[1] < 0.5 * found[0]
 
 
@@ -204,13 +224,32 @@ def test_the_temperature_is_fitted_on_training_heads_and_kept(
         return generator
 
     monkeypatch.setattr(starter, "make_generator", make_generator)
-    found = starter.calibrate(maps, tmp_path, "cpu", 3)
+    _, found = starter.calibrate(maps, tmp_path, "cpu", 3)
     assert made == [(0, 1)]
     assert found in TEMPERATURES
     assert starter.load_temperature(tmp_path) == found
-    assert starter.calibrate(maps, tmp_path, "cpu", 3) == found
+    assert starter.calibrate(maps, tmp_path, "cpu", 3) == (0.0, found)
     spec = assemble(tmp_path, tmp_path / "bundle", "Apache License\n", [], replace=False).spec
     assert load_bundle(tmp_path / "bundle").spec.temperature == spec.temperature == found
+
+
+@pytest.mark.parametrize("wrong", [-0.5, 0.75])
+def test_a_border_that_lies_wrong_is_moved_in_the_decoder(
+    wrong: float, weights: Path, maps: LabelMaps, tmp_path: Path
+) -> None:
+    """A decoder whose scores of the hippocampi were changed ends as the unchanged one does."""
+    ends = []
+    for change in (0.0, wrong):
+        folder = tmp_path / str(change)
+        folder.mkdir()
+        shutil.copy(weights / "encoder.safetensors", folder)
+        state = starter.load_weights(weights / "decoder.safetensors")
+        state[starter.SCORE_BIAS] += torch.tensor([0.0, change, change])
+        starter.save_weights(state, folder / "decoder.safetensors")
+        shift, temperature = starter.calibrate(maps, folder, "cpu", 3)
+        ends.append((shift + change, temperature, starter.load_weights(folder / "decoder.safetensors")))
+    assert ends[0][:2] == ends[1][:2]
+    assert all(torch.allclose(tensor, ends[1][2][name], atol=1e-3) for name, tensor in ends[0][2].items())
 
 
 def test_held_out_maps_are_not_trained_on(maps: LabelMaps) -> None:

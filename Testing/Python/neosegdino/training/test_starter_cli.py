@@ -92,6 +92,22 @@ def test_train_takes_another_recipe(packed: Path, folder: Path) -> None:
     assert not (folder / "new").exists()
 
 
+def test_a_run_of_a_stage_has_a_log_of_its_own_and_is_merged(packed: Path, folder: Path) -> None:
+    words = ("train", "arm", packed, "--out", folder, "--device", "cpu")
+    for number in (1, 2):
+        start = folder / "image.safetensors"
+        assert f"arm-{number}: 4 steps" in run(*words, "--run", number, "--begin-with", start)
+        assert (folder / f"arm-{number}.log").read_text().startswith("4 steps")
+    before = (folder / "arm.safetensors").read_bytes()
+    assert run("merge", "arm", folder) == "arm-1, arm-2\n"
+    assert (folder / "arm.safetensors").read_bytes() != before
+    result = call(*words, "--run", 3)
+    assert result.exit_code == TrainingError.exit_code
+    assert "There is no run 3 of arm: the recipe gives the stage 2." in result.output
+    assert not (folder / "arm-3.safetensors").exists()
+    run("curve", folder, folder / "curve.png")
+
+
 def test_average_leaves_the_decoder_and_tells_the_shares(folder: Path) -> None:
     decoder = folder / "decoder.safetensors"
     before = decoder.read_bytes()

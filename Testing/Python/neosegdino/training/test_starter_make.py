@@ -21,7 +21,7 @@ from neosegdino.training.starter_measure import maps_in_words
 from small_recipe import SMALL_RECIPE
 
 pytestmark = pytest.mark.usefixtures("small_recipe")
-STEPS = ("pack", *STAGES, "average", "calibrate", "measure")
+STEPS = ("pack", "encoder", "image", "arm-1", "arm-2", *STAGES[2:], "average", "calibrate", "measure")
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_stopped_in_a_stage_it_goes_on_there_to_the_same_weights(
         with pytest.raises(KeyboardInterrupt):
             starter_make.make(heads, out, "Apache License\n", read_recipe(SMALL_RECIPE), "cpu", print)
     assert torch.load(out / "lenient.checkpoint")["step"] == 2
-    assert {path.stem for path in out.glob("*.done")} == {"pack", "encoder", "image", "arm"}
+    assert {path.stem for path in out.glob("*.done")} == {"pack", "encoder", "image", "arm-1", "arm-2", "arm"}
     result = make(heads, out)
     assert result.exit_code == 0, result.output
     assert "arm: done before\nlenient ...\nlenient: 4 steps" in result.output
