@@ -31,6 +31,9 @@ class View:
     turned : float
         Share of images that are shown back to front, without a target: a model of where the hippocampi are learns to
         find nothing in a head that is not as its header says.
+    cropped : float
+        Share of images of which something was cut off on every side of the head, as an acquisition does that is centred
+        on the brain.
     """
 
     shape: Shape
@@ -39,6 +42,7 @@ class View:
     rotation_deg: float = 20.0
     supersampling: int = 1
     turned: float = 0.0
+    cropped: float = 0.0
 
     def fine(self) -> View:
         """The supersampled view over the same space."""

@@ -24,6 +24,9 @@ from neosegdino.synthesis.draw import Draw
 from neosegdino.synthesis.label_maps import LabelMaps
 from neosegdino.synthesis.layers import Side, add_layers
 
+LARGEST_CROP = 0.2
+"""Share of the head's extent that a cropped image lacks at most on one side."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -147,6 +150,8 @@ class Generator:
         """What a scanner makes of intensities, of what an extraction has kept."""
         image = acquire(self.draw, image * kept, view.fine().spacing_mm)
         seen = self._field_of_view(labels.shape)
+        if view.cropped:
+            seen &= self._within_the_head(kept & (labels > 0), view.cropped)
         labels = torch.where(kept & seen, labels, torch.zeros_like(labels))
         factor = view.supersampling
         image = F.avg_pool3d((image * seen)[:, None], factor)
@@ -223,6 +228,21 @@ class Generator:
             edge = (margin * size)[:, None]
             visible = torch.where(self.draw.chance(0.5, shape[0], 1), place >= edge, place < size - edge)
             seen &= visible.reshape(shape[0], *(size if a == axis else 1 for a in range(3)))
+        return seen
+
+    def _within_the_head(self, head: Tensor, share: float) -> Tensor:
+        """Nothing near the head's ends in a share of the images; `head` is where it is, ``(B, X, Y, Z)`` bool."""
+        count = len(head)
+        whole = ~self.draw.chance(share, count)[:, None]
+        seen = torch.ones_like(head)
+        for axis in range(3):
+            size = head.shape[1 + axis]
+            line = head.movedim(1 + axis, 1).flatten(2).any(dim=2).int()
+            first, last = line.argmax(dim=1), size - 1 - line.flip(1).argmax(dim=1)
+            margins = self.draw.uniform(0, LARGEST_CROP, 2, count) * (last - first)
+            place = torch.arange(size, device=head.device)
+            inside = (place >= (first + margins[0])[:, None]) & (place <= (last - margins[1])[:, None])
+            seen &= (inside | whole).reshape(count, *(size if a == axis else 1 for a in range(3)))
         return seen
 
 

@@ -54,7 +54,7 @@ LOCATOR = LocatorSpec(
 NEAR = View(WINDOWS.size, SPACING_MM, (8.0, 8.0, 8.0), rotation_deg=22.0)
 ANYWHERE = View(WINDOWS.size, SPACING_MM, (50.0, 60.0, 50.0), rotation_deg=22.0)
 """Windows of the full cut lie anywhere in a head."""
-HEAD = View(LOCATOR.size, 2.4, (20.0, 30.0, 30.0), rotation_deg=35.0, supersampling=2, turned=0.3)
+HEAD = View(LOCATOR.size, 2.4, (20.0, 30.0, 30.0), rotation_deg=35.0, supersampling=2, turned=0.3, cropped=0.3)
 
 DECODER_VIEWS = (NEAR, NEAR, NEAR, ANYWHERE)
 """The steps of the decoding arm go round these."""

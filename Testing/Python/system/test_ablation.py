@@ -65,7 +65,7 @@ def ablation(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         "DECODER": msgspec.structs.replace(starter.DECODER, options={"channels": [4, 8, 8, 8]}),
         "NEAR": near,
         "ANYWHERE": near,
-        "HEAD": View(SIZE, 6.0, (2.0, 2.0, 2.0), supersampling=2, turned=0.3),
+        "HEAD": View(SIZE, 6.0, (2.0, 2.0, 2.0), supersampling=2, turned=0.3, cropped=0.3),
         "DECODER_VIEWS": (near, near),
     }
     for name, value in changes.items():

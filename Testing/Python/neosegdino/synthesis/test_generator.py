@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from neosegdino.synthesis.anatomy import FIRST_EXTRACEREBRAL, HIPPOCAMPI, LEFT_HIPPOCAMPUS, RIGHT_HIPPOCAMPUS
 from neosegdino.synthesis.deformation import View, sample_points
 from neosegdino.synthesis.draw import Draw
-from neosegdino.synthesis.generator import Generator
+from neosegdino.synthesis.generator import LARGEST_CROP, Generator
 from neosegdino.synthesis.label_maps import LabelMaps
 
 NEAR = View((40, 32, 32), 2.0, (4.0, 4.0, 4.0), rotation_deg=20)
@@ -161,6 +161,29 @@ def test_the_share_of_heads_back_to_front(label_maps: LabelMaps) -> None:
     assert not some.target[turned].any()
     assert torch.equal(some.target[~turned], straight.target[~turned])
     assert torch.equal(some.structure[~turned], straight.structure[~turned])
+
+
+@VIEWS
+def test_cropped_heads_lack_something_on_every_side(label_maps: LabelMaps, view: View) -> None:
+    """What is left is as in the uncropped image, but for the scaling of its intensities."""
+    whole, cut = (generator(label_maps, 4)(6, replace(view, cropped=share)) for share in (1e-9, 1.0))
+    for before, after in zip(whole.structure, cut.structure, strict=True):
+        for axis in range(3):
+            lines = [(shown > 0).movedim(axis, 0).flatten(1).any(1).nonzero().flatten() for shown in (before, after)]
+            extent = int(lines[0][-1] - lines[0][0]) + 1
+            lost = [int(lines[1][0] - lines[0][0]), int(lines[0][-1] - lines[1][-1])]
+            assert min(lost) >= 0
+            assert sum(lost) > 0
+            assert max(lost) <= LARGEST_CROP * extent + 1
+    kept = cut.structure > 0
+    assert torch.equal(cut.structure[kept], whole.structure[kept])
+    assert torch.equal(cut.target[kept], whole.target[kept])
+    assert not cut.target[~kept].any()
+
+
+def test_the_share_of_cropped_heads(label_maps: LabelMaps) -> None:
+    whole, some = (generator(label_maps, 4)(40, replace(COARSE, cropped=share)) for share in (1e-9, 0.3))
+    assert 4 < int((some.structure != whole.structure).flatten(1).any(1).sum()) < 20
 
 
 @VIEWS

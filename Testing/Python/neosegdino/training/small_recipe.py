@@ -29,7 +29,7 @@ def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
         "NEAR": View(SIZE, 3.0, (2.0, 2.0, 2.0)),
         "DECODER_VIEWS": (View(SIZE, 3.0, (2.0, 2.0, 2.0)), View(SIZE, 3.0, (9.0, 9.0, 9.0))),
         "ANYWHERE": View(SIZE, 3.0, (9.0, 9.0, 9.0)),
-        "HEAD": View(SIZE, 6.0, (2.0, 2.0, 2.0), supersampling=2, turned=0.3),
+        "HEAD": View(SIZE, 6.0, (2.0, 2.0, 2.0), supersampling=2, turned=0.3, cropped=0.3),
     }
     for name, value in changes.items():
         monkeypatch.setattr(starter, name, value)
