@@ -50,7 +50,7 @@ def ablation(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
     monkeypatch.setattr(distiller, "PROTOTYPES", 16)
     near = View(SIZE, 3.0, (2.0, 2.0, 2.0))
-    short = msgspec.structs.replace(starter.RECIPE.arm, steps=4, seconds=None, warmup=2, images=2)
+    short = msgspec.structs.replace(starter.RECIPE.arm, steps=4, seconds=None, warmup=2, images=2, runs=1)
     changes = {
         "RECIPE": msgspec.structs.replace(
             starter.RECIPE,
