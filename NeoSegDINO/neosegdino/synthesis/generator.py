@@ -111,7 +111,10 @@ class Generator:
             They share extraction, acquisition and field of view, and so the target. Each has its own otherwise.
         """
         labels = self.labels(count, view.fine())
-        batches = self._alike(labels, view, number) if alike else [self._look(labels, view) for _ in range(number)]
+        if alike:
+            batches = self._alike(labels, view, number)
+        else:
+            batches = [look for _ in range(number) for look in self._alike(labels, view, 1)]
         if not view.turned:
             return batches
         turned = self.draw.chance(view.turned, count, 1, 1, 1)
@@ -129,14 +132,8 @@ class Generator:
         labels = (self.volumes.flatten()[flat] * (index == nearest).all(-1)).long()
         return torch.where(mirrored[:, None, None, None], self.mirror[labels], labels)
 
-    def _look(self, labels: Tensor, view: View) -> Batch:
-        """Images of deformed labels on the view's fine grid."""
-        kept = self._kept(labels)
-        image = self._intensities(labels, view.fine().spacing_mm)
-        return self._acquired(image, labels, kept, view)
-
     def _alike(self, labels: Tensor, view: View, number: int) -> list[Batch]:
-        """Looks that are extracted and acquired by the same random numbers."""
+        """Looks at labels on the view's fine grid, extracted and acquired by the same random numbers."""
         kept = self._kept(labels)
         images = [self._intensities(labels, view.fine().spacing_mm) for _ in range(number)]
         state = self.draw.state()

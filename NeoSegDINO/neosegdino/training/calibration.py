@@ -1,7 +1,7 @@
 """Whether a probability of 0.8 is right in eight of ten voxels, the temperature for it (Guo et al. 2017), the border.
 
-A model that is asked for one answer to two contrasts answers too small where they differ. Where its border lies is not
-a matter of the temperature: a shift of the scores moves it.
+A model that is asked for one answer to two contrasts can answer too small. Where its border lies is not a matter of the
+temperature: a shift of the scores moves it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from neosegdino.training.scores import dice_of
 
 BINS = 15
 IN_QUESTION = 0.01
@@ -62,38 +64,25 @@ def fit_temperature(samples: Sequence[tuple[Tensor, Tensor]]) -> float:
 
 
 def fit_shift(samples: Sequence[tuple[Tensor, Tensor]]) -> float:
-    """What is to be added to the foreground's scores for the highest Dice, mean over images and their classes.
+    """What is to be added to the foreground's scores for the highest Dice, mean over the sides that images show.
 
     Parameters
     ----------
     samples : sequence of (Tensor, Tensor)
         As for `fit_temperature`.
     """
-    images = (pair for scores, target in samples for pair in zip(scores, target, strict=True))
-    dice = torch.stack([_dice_by_shift(image, truth) for image, truth in images])
-    return SHIFTS[int(dice.mean(dim=0).argmax())]
+    images = [pair for scores, target in samples for pair in zip(scores.float(), target, strict=True)]
+
+    def dice(shift: float) -> float:
+        return sum(value or 0.0 for scores, truth in images for value in dice_of(shifted(scores, shift), truth))
+
+    return max(SHIFTS, key=lambda shift: (dice(shift), -abs(shift)))
 
 
 def shifted(scores: Tensor, shift: float) -> Tensor:
-    """Scores ``(N, C, x, y, z)`` with something added to all classes but the background."""
-    return torch.cat([scores[:, :1], scores[:, 1:] + shift], dim=1)
-
-
-def _dice_by_shift(scores: Tensor, target: Tensor) -> Tensor:
-    """Dice ``(len(SHIFTS),)`` of an image, mean over the classes in it; none in it is as good as any answer."""
-    best, winner = scores[1:].float().max(dim=0)
-    lead = best - scores[0].float()
-    classes = [value for value in range(1, len(scores)) if (target == value).any()]
-    found = torch.ones(len(SHIFTS), dtype=torch.float64)
-    for place, shift in enumerate(SHIFTS):
-        answer = torch.where(lead + shift > 0, winner + 1, 0)
-        dice = [_dice(answer == value, target == value) for value in classes]
-        found[place] = sum(dice) / len(dice) if dice else 1.0
-    return found
-
-
-def _dice(found: Tensor, truth: Tensor) -> float:
-    return 2 * float((found & truth).sum()) / float(found.sum() + truth.sum())
+    """Scores ``(..., C, x, y, z)`` with something added to all classes but the background."""
+    foreground = torch.arange(scores.shape[-4], device=scores.device) > 0
+    return scores + shift * foreground[:, None, None, None]
 
 
 def _voxels(scores: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,12 +1,14 @@
-"""Scores of a sample: of one window, and of the whole."""
+"""Scores of a sample: of one window, and of the whole; the Dice of their answer."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
+from neosegdino.cases.case import SIDES
 from neosegdino.decoder import DecodingArms
 from neosegdino.training.ranks import ALONE, Ranks
 from neosegdino.training.two_pass import groups
@@ -37,6 +39,17 @@ def whole_scores(arms: DecodingArms, sample: Sample, ranks: Ranks = ALONE) -> Te
     windows = ranks.gather([scores for group in own for scores in window_scores(arms, sample, group)], count)
     arms.train(training)
     return reassemble(windows, sample.cut, sample.target.shape, windows.new_tensor(OUTSIDE))
+
+
+def dice_of(scores: Tensor, target: Tensor) -> tuple[float | None, float | None]:
+    """Dice of left and right of scores ``(C, X, Y, Z)``; None for a side that is not in the target."""
+    from monai.metrics import compute_dice
+
+    found = scores.argmax(dim=0)
+    values = torch.tensor(list(SIDES.values()), device=target.device)[:, None, None, None]
+    dice = compute_dice((found == values)[None], (target == values)[None], include_background=True, ignore_empty=True)
+    left, right = (None if math.isnan(value) else value for value in dice[0].tolist())
+    return left, right
 
 
 def _tokens(sample: Sample, positions: Sequence[int]) -> Iterable[Tensor]:

@@ -16,7 +16,6 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from neosegdino.cases.case import SIDES
 from neosegdino.errors import Cancelled, DeviceError, TrainingError
 from neosegdino.training.checkpoint import State, read_checkpoint, write_checkpoint
 from neosegdino.training.losses import dice_and_cross_entropy
@@ -25,7 +24,7 @@ from neosegdino.training.prepare import PreparedCase
 from neosegdino.training.ranks import ALONE, Ranks
 from neosegdino.training.reporter import Reporter
 from neosegdino.training.run_folder import CurvePoint, RunFolder
-from neosegdino.training.scores import OUTSIDE, whole_scores, window_scores
+from neosegdino.training.scores import OUTSIDE, dice_of, whole_scores, window_scores
 from neosegdino.training.seeds import seed_of
 from neosegdino.training.settings import FinetuneSettings
 from neosegdino.training.student import Student
@@ -317,17 +316,6 @@ class Trainer:
                 f"The checkpoint {self._folder.checkpoint_file} is not one of this run: {error}.",
                 "Start the run again in another folder.",
             ) from error
-
-
-def dice_of(scores: Tensor, target: Tensor) -> tuple[float | None, float | None]:
-    """Dice of left and right of scores ``(C, X, Y, Z)``; None for a side that is not in the target."""
-    from monai.metrics import compute_dice
-
-    found = scores.argmax(dim=0)
-    values = torch.tensor(list(SIDES.values()), device=target.device)[:, None, None, None]
-    dice = compute_dice((found == values)[None], (target == values)[None], include_background=True, ignore_empty=True)
-    left, right = (None if math.isnan(value) else value for value in dice[0].tolist())
-    return left, right
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -109,3 +109,4 @@ def test_an_image_without_hippocampi_says_nothing_of_their_border() -> None:
     scores, target = ball(9.5)
     empty = torch.zeros_like(target)
     assert fit_shift([(scores, target), (scores, empty)]) == fit_shift([(scores, target)])
+    assert fit_shift([(scores, empty)]) == 0
