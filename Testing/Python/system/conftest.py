@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import neosegdino
 import pytest
@@ -13,6 +14,15 @@ import pytest
 PACKAGE = Path(neosegdino.__file__).parents[1]
 HELPERS = Path(__file__).parents[1] / "neosegdino"
 sys.path += [str(HELPERS), str(HELPERS / "training")]  # the makers of bundles, images and recipes are there
+
+
+@pytest.fixture
+def accuracy(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The benchmark of real images, which imports the one of robustness beside it."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    import accuracy
+
+    return accuracy
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import nibabel as nib
 import numpy as np
 import pytest
-from benchmarks.accuracy import adult_at_newborn_size, dice
 from neosegdino.volume import save_volume
 
 pytestmark = pytest.mark.slow
@@ -41,11 +41,11 @@ def test_both_hippocampi_of_an_infant(neosegdino_command: Run, tmp_path: Path, n
     assert (tmp_path / "out" / f"{name}_snapshot.png").stat().st_size > 50_000
 
 
-def test_an_adult_shown_at_newborn_size(neosegdino_command: Run, tmp_path: Path) -> None:
-    volume, truth = adult_at_newborn_size(existing(DATA / "adult-t1" / "test_scan.npz"))
+def test_an_adult_shown_at_newborn_size(neosegdino_command: Run, accuracy: ModuleType, tmp_path: Path) -> None:
+    volume, truth = accuracy.adult_at_newborn_size(existing(DATA / "adult-t1" / "test_scan.npz"))
     save_volume(tmp_path / "adult.nii.gz", volume)
     done = neosegdino_command("segment", tmp_path / "adult.nii.gz", "--out", tmp_path / "out", "--device", "cpu")
     assert done.returncode == 0, done.stderr
     labels = np.asarray(nib.load(tmp_path / "out" / "adult_hippocampus.nii.gz").dataobj)
-    assert min(dice(labels, truth)) >= 0.75
+    assert min(accuracy.dice(labels, truth)) >= 0.75
     assert "Orientation conflict" not in (tmp_path / "out" / "adult_report.json").read_text()
