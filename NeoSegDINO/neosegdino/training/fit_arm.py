@@ -12,7 +12,8 @@ from torch import Tensor
 from neosegdino.model import WindowModel
 from neosegdino.synthesis.deformation import View
 from neosegdino.synthesis.generator import Generator
-from neosegdino.training.losses import dice_and_cross_entropy, disagreement
+from neosegdino.training.losses import dice_and_cross_entropy, disagreement, volumes_apart
+from neosegdino.training.mirror import every_second, mirrored, mirrored_scores, mirrored_target
 from neosegdino.training.optimise import Schedule, optimise
 from neosegdino.training.ranks import ALONE, Ranks
 from neosegdino.training.supply import Supply
@@ -30,6 +31,7 @@ def fit_arm(
     compiled: bool = False,
     alone: bool = False,
     agreement: float = 0.0,
+    volumes: float = 0.0,
     parts: int = 1,
     ranks: Ranks = ALONE,
 ) -> bool:
@@ -49,8 +51,9 @@ def fit_arm(
         Compile the encoder's blocks and the arm first, which takes a minute and makes the steps shorter.
     alone : bool
         Train the arm's image part without the encoder: all tokens are zero, steps are far shorter.
-    agreement : float
-        Weight of the `disagreement` between two looks at the same anatomy; with none every image is of another one.
+    agreement, volumes : float
+        Weights of the `disagreement` between two looks at the same anatomy, the second seen in a mirror, and of how far
+        their `volumes_apart` are; with neither every image is of another anatomy.
 
     Returns
     -------
@@ -63,15 +66,22 @@ def fit_arm(
     if compiled:
         model.encoder.compile_blocks()
     loss_function = dice_and_cross_entropy()
-    supply = Supply(generator, views, looks=2 if agreement else 1, parts=parts)
+    paired = bool(agreement or volumes)
+    supply = Supply(generator, views, looks=2 if paired else 1, parts=parts)
 
     def loss(number: int) -> Tensor:
         batch = supply(number)
+        image, target = batch.image, batch.target
+        if paired:  # a side's border is not to depend on which side it is, either
+            image, target = every_second(mirrored, image), every_second(mirrored_target, target)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            tokens = model.encoder.no_tokens(batch.image) if alone else model.encoder.encode_whole(batch.image)
-            scores = decode(0, tokens, batch.image)
-        wrong = loss_function(scores.float(), batch.target[:, None])
-        return wrong + agreement * disagreement(scores.float()) if agreement else wrong
+            tokens = model.encoder.no_tokens(image) if alone else model.encoder.encode_whole(image)
+            scores = decode(0, tokens, image).float()
+        wrong = loss_function(scores, target[:, None])
+        if paired:
+            first, second = scores[::2], mirrored_scores(scores[1::2])
+            wrong = wrong + agreement * disagreement(first, second) + volumes * volumes_apart(first, second)
+        return wrong
 
     done = optimise(arms, loss, schedule, checkpoint, log, limit_s, parts=parts, ranks=ranks)
     arms.eval()

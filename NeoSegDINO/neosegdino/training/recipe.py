@@ -42,14 +42,16 @@ class Stage(Spec, frozen=True, kw_only=True):
     """Random slices of each window shown to the encoder (encoder stage only)."""
     agreement: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     """Weight of the disagreement between two looks at the same anatomy, see `fit_arm` (arms only)."""
+    volumes: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """Weight of how far the volumes of these two answers are apart (arms only)."""
     compiled: bool = False
     """See `fit_arm` (arms only)."""
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.seconds is None):
             raise ValueError("a stage has either `steps` or `seconds`")
-        if self.agreement and self.images % 2:
-            raise ValueError("a stage with `agreement` has an even number of `images`, two of each head")
+        if (self.agreement or self.volumes) and self.images % 2:
+            raise ValueError("a stage with `agreement` or `volumes` has an even number of `images`, two of each head")
 
     @property
     def schedule(self) -> Schedule:

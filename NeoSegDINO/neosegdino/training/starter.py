@@ -254,6 +254,7 @@ def train(
         compiled=compiled,
         alone=stage == "image",
         agreement=setting.agreement,
+        volumes=setting.volumes,
         parts=setting.parts,
         ranks=ranks,
     )

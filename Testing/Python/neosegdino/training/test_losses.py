@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from neosegdino.training.losses import LEAST_ANSWERED, dice_and_cross_entropy, disagreement
+from neosegdino.training.losses import LEAST_ANSWERED, dice_and_cross_entropy, disagreement, volumes_apart
 
 
 def scores_for(labels: torch.Tensor, sureness: float) -> torch.Tensor:
@@ -33,9 +33,9 @@ def test_dice_is_pooled_over_the_batch_and_leaves_the_background_out() -> None:
 def test_two_like_answers_disagree_nowhere_and_unlike_ones_by_what_is_not_in_both() -> None:
     first, second = torch.tensor([0.7, 0.2, 0.1]), torch.tensor([0.5, 0.3, 0.2])
     scores = torch.stack([first, first, first, second]).log()[..., None, None, None].expand(4, 3, 2, 2, 2).clone()
-    assert disagreement(scores[:2]) == 0
+    assert disagreement(scores[:1], scores[1:2]) == 0
     scores.requires_grad_(True)
-    found = disagreement(scores)
+    found = disagreement(scores[::2], scores[1::2])
     assert found.item() == pytest.approx((0.1 + 0.1) / (0.3 + 0.3 + 0.3 + 0.5))  # of the two pairs together
     found.backward()
     assert scores.grad is not None
@@ -47,7 +47,7 @@ def test_answers_that_do_not_meet_disagree_wholly_however_sure_they_are() -> Non
     answers = torch.zeros(2, 2, 2, 2, dtype=torch.long)
     answers[0, 0, 0, 0], answers[1, 1, 1, 1] = 1, 2
     for sureness in (50, 500):
-        assert disagreement(scores_for(answers, sureness)).item() == pytest.approx(1)
+        assert disagreement(*scores_for(answers, sureness).split(1)).item() == pytest.approx(1)
 
 
 def test_larger_answers_do_not_make_the_term_smaller() -> None:
@@ -55,7 +55,7 @@ def test_larger_answers_do_not_make_the_term_smaller() -> None:
     scores = torch.zeros(2, 3, 4, 4, 4)
     scores[1, 1, 0, 0, 0] = 2.0
     scores.requires_grad_(True)
-    disagreement(scores).backward()
+    disagreement(scores[:1], scores[1:]).backward()
     assert scores.grad is not None
     assert scores.grad[:, :, 0, 0, 0].any()
     scores.grad[:, :, 0, 0, 0] = 0
@@ -67,5 +67,33 @@ def test_windows_in_which_hardly_anything_is_answered_do_not_weigh_more_for_it(a
     """Of 2,000 voxels two answers or fewer: the term is what is apart; with more of them it becomes smaller."""
     answers = torch.zeros(2, 20, 10, 10, dtype=torch.long)
     answers[0, 0, 0, :answered] = 1
-    found = disagreement(scores_for(answers, 50)).item()
+    found = disagreement(*scores_for(answers, 50).split(1)).item()
     assert found == pytest.approx(answered / max(LEAST_ANSWERED * 2000, answered), abs=1e-5)
+
+
+def test_volumes_are_apart_by_their_difference_however_the_voxels_lie() -> None:
+    answers = torch.zeros(4, 4, 4, 4, dtype=torch.long)
+    answers[0, 0, 0, :2], answers[1, 3, 0, :2] = 1, 1  # elsewhere, but as many
+    answers[0, 1], answers[1, 2, :3] = 2, 2  # 16 and 12
+    answers[2, 0], answers[3, 0] = 1, 1
+    scores = scores_for(answers, 50)
+    pairs = (0 + 4 / 28, 0 + 0)
+    assert volumes_apart(scores[::2], scores[1::2]).item() == pytest.approx(sum(pairs) / 4, abs=1e-6)
+    assert volumes_apart(scores[:1], scores[:1]) == 0
+
+
+def test_a_side_that_is_hardly_answered_does_not_weigh_more_for_it() -> None:
+    answers = torch.zeros(2, 20, 10, 10, dtype=torch.long)
+    answers[0, 0, 0, 0] = 1  # of 2,000 voxels
+    found = volumes_apart(*scores_for(answers, 50).split(1)).item()
+    assert found == pytest.approx(1 / (LEAST_ANSWERED * 2000) / 2, abs=1e-5)
+
+
+def test_the_larger_volume_is_made_smaller_and_the_smaller_one_larger() -> None:
+    scores = torch.zeros(2, 3, 4, 4, 4)
+    scores[0, 1] = 1.0
+    scores.requires_grad_(True)
+    volumes_apart(scores[:1], scores[1:]).backward()
+    assert scores.grad is not None
+    assert (scores.grad[0, 1] > 0).all()
+    assert (scores.grad[1, 1] < 0).all()

@@ -43,6 +43,7 @@ def test_the_runs_of_a_stage_have_names_and_numbers() -> None:
         ("images = 12", "images = 12\nimages_per_step = 3", "images_per_step"),
         ("images = 12", "images = 12\nsteps_ = 3", "steps_"),
         ("images = 12", "images = 12\nseconds = 60.0", r"either `steps` or `seconds`.*\$\.locator"),
+        ("images = 12", "images = 11\nvolumes = 0.1", r"even number of `images`.*\$\.locator"),
         ("images = 12", "images = 11\nagreement = 0.1", r"even number of `images`.*\$\.locator"),
         ("images = 12", "images = 12\nparts = 0", r"\$\.locator\.parts"),
         ("images = 12", "images = 12\nruns = 0", r"\$\.locator\.runs"),

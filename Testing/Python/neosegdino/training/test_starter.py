@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,15 @@ from neosegdino.synthesis.generator import Generator
 from neosegdino.synthesis.label_maps import LabelMaps
 from neosegdino.training import starter, starter_bundle
 from neosegdino.training.calibration import TEMPERATURES
-from neosegdino.training.losses import disagreement
+from neosegdino.training.losses import disagreement, volumes_apart
+from neosegdino.training.mirror import mirrored, mirrored_scores
 from neosegdino.training.recipe import STAGES
 from neosegdino.training.starter_bundle import LARGEST_PICTURE, assemble
 from neosegdino.training.supply import Supply
 from PIL import Image
 from safetensors.torch import load_file
 from small_recipe import train
+from torch import Tensor
 
 pytestmark = pytest.mark.usefixtures("small_recipe")
 
@@ -167,20 +170,25 @@ def test_a_compiled_arm_is_trained_as_any_other(
         torch.testing.assert_close(compiled[name], tensor, atol=2e-3, rtol=2e-3)
 
 
+@pytest.mark.parametrize(("weight", "apart"), [("agreement", disagreement), ("volumes", volumes_apart)])
 def test_an_arm_that_is_asked_to_agree_answers_two_looks_more_alike(
-    weights: Path, maps: LabelMaps, tmp_path: Path
+    weights: Path, maps: LabelMaps, tmp_path: Path, weight: str, apart: Callable[[Tensor, Tensor], Tensor]
 ) -> None:
-    pairs = Supply(starter.measuring_generator(maps, "cpu"), [(starter.NEAR, 8)], looks=2)(0)
+    """Also where the second look is seen in a mirror."""
+    image = Supply(starter.measuring_generator(maps, "cpu"), [(starter.NEAR, 8)], looks=2)(0).image
     found = []
-    for agreement in (0.0, 10.0):
-        folder = tmp_path / str(agreement)
+    for value in (0.0, 10.0):
+        folder = tmp_path / str(value)
         folder.mkdir()
         (folder / "encoder.safetensors").write_bytes((weights / "encoder.safetensors").read_bytes())
-        stage = msgspec.structs.replace(starter.RECIPE.image, steps=20, agreement=agreement)
+        stage = msgspec.structs.replace(starter.RECIPE.image, steps=20, **{weight: value})
         train("image", maps, folder, recipe=msgspec.structs.replace(starter.RECIPE, image=stage))
-        scores = starter.trained_scores(folder, "cpu", "image")(pairs.image)
-        found.append(disagreement(scores).item())
-    assert found[1] < 0.5 * found[0]
+        scores = starter.trained_scores(folder, "cpu", "image")
+        first, second = scores(image[::2]), scores(image[1::2])
+        in_a_mirror = mirrored_scores(scores(mirrored(image[1::2])))
+        found.append([apart(first, other).item() for other in (second, in_a_mirror)])
+    assert found[1][0] < 0.6 * found[0][0]
+    assert found[1][1] < 0.6 * found[0][1]
 
 
 def test_trained_scores_are_those_of_the_saved_weights(weights: Path, maps: LabelMaps) -> None:
