@@ -7,8 +7,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-SWAPPED = (0, 2, 1)
-"""Class of the other side: background, left and right hippocampus."""
+from neosegdino.cases.case import SIDES
+
+
+def exchanged(target: Tensor) -> Tensor:
+    """Labels with left and right exchanged."""
+    left, right = SIDES["left"], SIDES["right"]
+    return torch.where(target == left, right, torch.where(target == right, left, target)).to(target.dtype)
 
 
 def mirrored(image: Tensor) -> Tensor:
@@ -18,12 +23,12 @@ def mirrored(image: Tensor) -> Tensor:
 
 def mirrored_target(target: Tensor) -> Tensor:
     """Classes ``(N, X, Y, Z)`` of mirrored images."""
-    return torch.tensor(SWAPPED, device=target.device, dtype=target.dtype)[target.long()].flip(1)
+    return exchanged(target.flip(1))
 
 
 def mirrored_scores(scores: Tensor) -> Tensor:
-    """Scores ``(N, 3, X, Y, Z)`` of mirrored images, as they are for the images themselves, and the reverse."""
-    return scores[:, SWAPPED].flip(2)
+    """Scores ``(N, C, X, Y, Z)`` of mirrored images, as they are for the images themselves, and the reverse."""
+    return scores[:, exchanged(torch.arange(scores.shape[1], device=scores.device))].flip(2)
 
 
 def every_second(change: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
