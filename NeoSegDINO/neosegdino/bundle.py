@@ -129,10 +129,8 @@ def read_spec(path: Path) -> BundleSpec:
         raise BundleError(
             f"{path.parent} is not a model bundle: it has no {MANIFEST}.", "Give the bundle's own folder."
         )
-    if path.stat().st_size > _MANIFEST_LIMIT:
-        raise BundleError(f"{path} is too large to be a bundle's description.", "Get the bundle again from its source.")
     try:
-        spec = msgspec.json.decode(path.read_bytes(), type=BundleSpec)
+        spec = msgspec.json.decode(_content(path), type=BundleSpec)
     except msgspec.ValidationError as error:
         raise BundleError(
             f"{path} does not follow the schema {SCHEMA}: {error}.",
@@ -140,10 +138,20 @@ def read_spec(path: Path) -> BundleSpec:
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BundleError(f"{path} is not valid JSON: {error}.", "Get the bundle again from its source.") from error
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error}.", "Check your permissions on that file.") from error
     bundle_check.check_spec(spec, path)
     return spec
+
+
+def _content(path: Path) -> bytes:
+    """Read a description; another process may replace or remove it at any time."""
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(_MANIFEST_LIMIT + 1)
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error}.", "Check your permissions on that file.") from error
+    if len(content) > _MANIFEST_LIMIT:
+        raise BundleError(f"{path} is too large to be a bundle's description.", "Get the bundle again from its source.")
+    return content
 
 
 def write_bundle(

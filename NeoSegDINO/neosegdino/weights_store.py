@@ -81,7 +81,10 @@ class Part:
     @property
     def bytes(self) -> int:
         """How many bytes have come."""
-        return self.path.stat().st_size if self.path.is_file() else 0
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:  # nothing has come yet, or another process has moved or removed it
+            return 0
 
 
 def weights_folder() -> Path:

@@ -151,6 +151,19 @@ def test_cut_file_is_found_without_hashing(folder: Path) -> None:
         bundle.load_bundle(folder, verify=False)
 
 
+def test_one_that_goes_while_it_is_read_is_a_bundle_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    still_there = Path.is_file
+
+    def gone_after_the_answer(path: Path) -> bool:
+        answer = still_there(path)
+        path.unlink()
+        return answer
+
+    monkeypatch.setattr(Path, "is_file", gone_after_the_answer)
+    with pytest.raises(BundleError, match=r"bundle\.json cannot be read"):
+        bundle.load_bundle(folder)
+
+
 def test_damaged_tensors_are_a_bundle_error(folder: Path) -> None:
     loaded = bundle.load_bundle(folder)
     (folder / "encoder.safetensors").write_bytes(b"not tensors")
