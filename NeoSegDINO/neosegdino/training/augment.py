@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from neosegdino.cases.case import SIDES
 from neosegdino.spec import Shape
-from neosegdino.training.mirror import exchanged
 
 VERSION = 1
 """Part of what cached views depend on: to be raised when the views change."""
@@ -59,6 +59,12 @@ class Augmentation:
         if self._mirror and seed % 2:
             return image.flip(1).clamp(min=0), exchanged(target.flip(0))
         return image.clamp(min=0), target
+
+
+def exchanged(target: Tensor) -> Tensor:
+    """Labels with left and right exchanged."""
+    left, right = SIDES["left"], SIDES["right"]
+    return torch.where(target == left, right, torch.where(target == right, left, target)).to(target.dtype)
 
 
 def _transforms(shape: Shape) -> Any:

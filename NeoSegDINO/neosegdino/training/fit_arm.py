@@ -13,7 +13,6 @@ from neosegdino.model import WindowModel
 from neosegdino.synthesis.deformation import View
 from neosegdino.synthesis.generator import Generator
 from neosegdino.training.losses import dice_and_cross_entropy, disagreement, volumes_apart
-from neosegdino.training.mirror import every_second, mirrored, mirrored_scores, mirrored_target
 from neosegdino.training.optimise import Schedule, optimise
 from neosegdino.training.ranks import ALONE, Ranks
 from neosegdino.training.supply import Supply
@@ -52,8 +51,8 @@ def fit_arm(
     alone : bool
         Train the arm's image part without the encoder: all tokens are zero, steps are far shorter.
     agreement, volumes : float
-        Weights of the `disagreement` between two looks at the same anatomy, the second seen in a mirror, and of how far
-        their `volumes_apart` are; with neither every image is of another anatomy.
+        Weights of the `disagreement` between two looks at the same anatomy, and of how far their `volumes_apart` are;
+        with neither every image is of another anatomy.
 
     Returns
     -------
@@ -71,15 +70,13 @@ def fit_arm(
 
     def loss(number: int) -> Tensor:
         batch = supply(number)
-        image, target = batch.image, batch.target
-        if paired:  # a side's border is not to depend on which side it is, either
-            image, target = every_second(mirrored, image), every_second(mirrored_target, target)
+        image = batch.image
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             tokens = model.encoder.no_tokens(image) if alone else model.encoder.encode_whole(image)
             scores = decode(0, tokens, image).float()
-        wrong = loss_function(scores, target[:, None])
+        wrong = loss_function(scores, batch.target[:, None])
         if paired:
-            first, second = scores[::2], mirrored_scores(scores[1::2])
+            first, second = scores[::2], scores[1::2]
             wrong = wrong + agreement * disagreement(first, second) + volumes * volumes_apart(first, second)
         return wrong
 
