@@ -169,17 +169,19 @@ def test_a_compiled_arm_is_trained_as_any_other(
         torch.testing.assert_close(compiled[name], tensor, atol=2e-3, rtol=2e-3)
 
 
-@pytest.mark.parametrize(("weight", "apart"), [("agreement", disagreement), ("volumes", volumes_apart)])
+@pytest.mark.parametrize(
+    ("name", "weight", "apart"), [("agreement", 10.0, disagreement), ("volumes", 100.0, volumes_apart)]
+)
 def test_an_arm_that_is_asked_to_agree_answers_two_looks_more_alike(
-    weights: Path, maps: LabelMaps, tmp_path: Path, weight: str, apart: Callable[[Tensor, Tensor], Tensor]
+    weights: Path, maps: LabelMaps, tmp_path: Path, name: str, weight: float, apart: Callable[[Tensor, Tensor], Tensor]
 ) -> None:
     image = Supply(starter.measuring_generator(maps, "cpu"), [(starter.NEAR, 8)], looks=2)(0).image
     found = []
-    for value in (0.0, 10.0):
+    for value in (0.0, weight):
         folder = tmp_path / str(value)
         folder.mkdir()
         (folder / "encoder.safetensors").write_bytes((weights / "encoder.safetensors").read_bytes())
-        stage = msgspec.structs.replace(starter.RECIPE.image, steps=20, **{weight: value})
+        stage = msgspec.structs.replace(starter.RECIPE.image, steps=40, **{name: value})
         train("image", maps, folder, recipe=msgspec.structs.replace(starter.RECIPE, image=stage))
         scores = starter.trained_scores(folder, "cpu", "image")
         found.append(apart(scores(image[::2]), scores(image[1::2])).item())
