@@ -147,6 +147,10 @@ def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
             content = stream.read(_MANIFEST_LIMIT + 1)
+    except FileNotFoundError as error:
+        raise BundleError(
+            f"{path} went while it was read.", "Another program changes this bundle: try again."
+        ) from error
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error}.", "Check your permissions on that file.") from error
     if len(content) > _MANIFEST_LIMIT:

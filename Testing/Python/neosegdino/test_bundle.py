@@ -160,8 +160,9 @@ def test_one_that_goes_while_it_is_read_is_a_bundle_error(folder: Path, monkeypa
         return answer
 
     monkeypatch.setattr(Path, "is_file", gone_after_the_answer)
-    with pytest.raises(BundleError, match=r"bundle\.json cannot be read"):
+    with pytest.raises(BundleError, match=r"bundle\.json went while it was read") as told:
         bundle.load_bundle(folder)
+    assert "try again" in told.value.remedy
 
 
 def test_damaged_tensors_are_a_bundle_error(folder: Path) -> None:
