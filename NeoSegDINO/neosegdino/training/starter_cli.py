@@ -56,7 +56,7 @@ def pack(folder: Path, packed: Path) -> None:
 @click.argument("packed", type=click.Path(path_type=Path, exists=True))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Checkpoints, weights.")
 @click.option("--device", default="cuda", show_default=True)
-@click.option("--seed", default=1, show_default=True)
+@click.option("--seed", type=int, help="In place of the recipe's.")
 @click.option("--run", type=click.IntRange(min=1), help="Number of one of the recipe's runs of this stage, see merge.")
 @click.option("--steps", type=int, help="In place of the recipe's number of steps.")
 @click.option("--seconds", type=float, help="In place of steps; the cosine then runs over time.")
@@ -71,7 +71,7 @@ def train(
     packed: Path,
     out: Path,
     device: str,
-    seed: int,
+    seed: int | None,
     run: int | None,
     steps: int | None,
     seconds: float | None,
@@ -87,12 +87,14 @@ def train(
     from neosegdino.synthesis.label_maps import load_packed
     from neosegdino.training.ranks import joined
     from neosegdino.training.recipe import read_recipe
+    from neosegdino.training.starter import RECIPE
     from neosegdino.training.starter import train as train_stage
     from neosegdino.training.starter_make import stage_log
 
     if stage == "encoder" and (start or compiled):
         raise click.UsageError("--begin-with and --compiled are for an arm: train another stage with them.")
-    chosen = None if recipe is None else read_recipe(recipe)
+    chosen = RECIPE if recipe is None else read_recipe(recipe)
+    seed = chosen.seed if seed is None else seed
     out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     log = stage_log(out, stage if run is None else f"{stage}-{run}", click.echo)

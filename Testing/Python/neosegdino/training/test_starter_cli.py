@@ -92,6 +92,15 @@ def test_train_takes_another_recipe(packed: Path, folder: Path) -> None:
     assert not (folder / "new").exists()
 
 
+def test_images_are_drawn_by_the_recipes_seed_unless_another_is_given(packed: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(SMALL_RECIPE.read_text().replace("\nseed = 1\n", "\nseed = 5\n"))
+    trained = {}
+    for name, words in (("shipped", ()), ("own", ("--recipe", tmp_path / "own.toml")), ("given", ("--seed", 5))):
+        run("train", "image", packed, "--out", tmp_path / name, "--device", "cpu", *words)
+        trained[name] = (tmp_path / name / "image.safetensors").read_bytes()
+    assert trained["own"] == trained["given"] != trained["shipped"]
+
+
 def test_a_run_of_a_stage_has_a_log_of_its_own_and_is_merged(packed: Path, folder: Path) -> None:
     words = ("train", "arm", packed, "--out", folder, "--device", "cpu")
     for number in (1, 2):
