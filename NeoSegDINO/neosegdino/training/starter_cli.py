@@ -13,6 +13,11 @@ from neosegdino.cli import Commands
 
 if TYPE_CHECKING:
     from neosegdino.spec import Accuracy
+    from neosegdino.training.recipe import Recipe
+
+recipe_option = click.option(
+    "--recipe", type=click.Path(path_type=Path), help="Recipe (TOML) in place of the shipped one."
+)
 
 
 @click.group(cls=Commands)
@@ -24,7 +29,7 @@ def main() -> None:
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--licence", type=click.Path(path_type=Path, exists=True), required=True, help="Text of Apache-2.0.")
-@click.option("--recipe", type=click.Path(path_type=Path), help="Recipe (TOML) in place of the shipped one.")
+@recipe_option
 @click.option("--device", default="cuda", show_default=True)
 def make(folder: Path, out: Path, licence: Path, recipe: Path | None, device: str) -> None:
     """Make the bundle from a FOLDER of label maps in OUT: pack, train, average, calibrate, measure, bundle.
@@ -32,11 +37,10 @@ def make(folder: Path, out: Path, licence: Path, recipe: Path | None, device: st
     Called again, it goes on where it was.
     """
     from neosegdino.device import resolve
-    from neosegdino.training.recipe import SHIPPED, read_recipe
     from neosegdino.training.starter_make import make as run
 
-    chosen = str(resolve(device).device)
-    made = run(folder, out, licence.read_text(), read_recipe(recipe or SHIPPED), chosen, click.echo)
+    place = str(resolve(device).device)
+    made = run(folder, out, licence.read_text(), _chosen(recipe), place, click.echo)
     click.echo(f"{made.folder}: {made.bytes / 1e6:.1f} MB")
 
 
@@ -64,7 +68,7 @@ def pack(folder: Path, packed: Path) -> None:
 @click.option(
     "--begin-with", "start", type=click.Path(path_type=Path, exists=True), help="Weights of the arm to begin with."
 )
-@click.option("--recipe", type=click.Path(path_type=Path), help="Recipe (TOML) in place of the shipped one.")
+@recipe_option
 @click.option("--compiled", is_flag=True, help="Compile encoder and arm first: shorter steps on a GPU.")
 def train(
     stage: str,
@@ -86,14 +90,12 @@ def train(
     """
     from neosegdino.synthesis.label_maps import load_packed
     from neosegdino.training.ranks import joined
-    from neosegdino.training.recipe import read_recipe
-    from neosegdino.training.starter import RECIPE
     from neosegdino.training.starter import train as train_stage
     from neosegdino.training.starter_make import stage_log
 
     if stage == "encoder" and (start or compiled):
         raise click.UsageError("--begin-with and --compiled are for an arm: train another stage with them.")
-    chosen = RECIPE if recipe is None else read_recipe(recipe)
+    chosen = _chosen(recipe)
     seed = chosen.seed if seed is None else seed
     out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
@@ -113,26 +115,24 @@ def train(
 @main.command()
 @click.argument("stage", type=click.Choice(["arm", "lenient", "strict"]))
 @click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--recipe", type=click.Path(path_type=Path), help="Recipe (TOML) in place of the shipped one.")
+@recipe_option
 def merge(stage: str, out: Path, recipe: Path | None) -> None:
     """Average the runs of a STAGE in the folder OUT into the stage's weights."""
     from neosegdino.training import starter
-    from neosegdino.training.recipe import read_recipe
 
-    chosen = starter.RECIPE if recipe is None else read_recipe(recipe)
+    chosen = _chosen(recipe)
     starter.merge(stage, out, chosen)
     click.echo(", ".join(chosen.runs(stage)))
 
 
 @main.command()
 @click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--recipe", type=click.Path(path_type=Path), help="Recipe (TOML) in place of the shipped one.")
+@recipe_option
 def average(out: Path, recipe: Path | None) -> None:
     """Average the arms in the folder OUT into the bundle's decoder, by the recipe's shares."""
     from neosegdino.training import starter
-    from neosegdino.training.recipe import read_recipe
 
-    chosen = starter.RECIPE if recipe is None else read_recipe(recipe)
+    chosen = _chosen(recipe)
     starter.average(out, chosen)
     click.echo(", ".join(f"{share} {stage}" for stage, share in chosen.shares.items()))
 
@@ -141,13 +141,16 @@ def average(out: Path, recipe: Path | None) -> None:
 @click.argument("packed", type=click.Path(path_type=Path, exists=True))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the weights.")
 @click.option("--device", default="cuda", show_default=True)
-@click.option("--count", default=60, show_default=True, help="Images of heads that are trained on.")
-def calibrate(packed: Path, out: Path, device: str, count: int) -> None:
+@click.option("--count", type=int, help="Images of heads that are trained on, in place of the recipe's number.")
+@recipe_option
+def calibrate(packed: Path, out: Path, device: str, count: int | None, recipe: Path | None) -> None:
     """Fit the decoder's border, and the temperature of its confidence, on new images of the training heads."""
     from neosegdino.synthesis.label_maps import load_packed
     from neosegdino.training import starter
 
-    shift, temperature = starter.calibrate(load_packed(packed), out, device, count)
+    chosen = _chosen(recipe)
+    images = chosen.calibration_images if count is None else count
+    shift, temperature = starter.calibrate(load_packed(packed), out, device, images, chosen)
     click.echo(f"scores of the hippocampi shifted by {shift}, temperature {temperature}")
 
 
@@ -156,11 +159,14 @@ def calibrate(packed: Path, out: Path, device: str, count: int) -> None:
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the weights.")
 @click.option("--figures", type=click.Path(path_type=Path), required=True, help="JSON file that takes the figures.")
 @click.option("--device", default="cuda", show_default=True)
-@click.option("--count", default=200, show_default=True, help="Images.")
+@click.option("--count", type=int, help="Images, in place of the recipe's number.")
+@recipe_option
 @click.option(
     "--stage", type=click.Choice(["decoder", "image"]), default="decoder", show_default=True, help="Its weights."
 )
-def measure(packed: Path, out: Path, figures: Path, device: str, count: int, stage: str) -> None:
+def measure(
+    packed: Path, out: Path, figures: Path, device: str, count: int | None, recipe: Path | None, stage: str
+) -> None:
     """Dice, HD95 and calibration in windows over synthetic heads that were not trained on.
 
     The decoder's worst windows are drawn into worst.png in the folder of the weights. The stage image is the arm
@@ -169,7 +175,9 @@ def measure(packed: Path, out: Path, figures: Path, device: str, count: int, sta
     from neosegdino.synthesis.label_maps import load_packed
     from neosegdino.training.starter_measure import measure as run
 
-    _tell(run(load_packed(packed), out, figures, device, count, stage=stage))
+    chosen = _chosen(recipe)
+    images = chosen.measuring_images if count is None else count
+    _tell(run(load_packed(packed), out, figures, device, images, chosen, stage))
 
 
 @main.command()
@@ -290,6 +298,14 @@ def sample(packed: Path, target: Path, contrast: str, seed: int) -> None:
     volume, labels = synthesize_head(generator, target.name)
     save_volume(target, volume)
     save_labels(target.with_name(target.name.replace(".nii.gz", "_labels.nii.gz")), labels, volume)
+
+
+def _chosen(recipe: Path | None) -> Recipe:
+    """Read a recipe; without one it is the shipped one."""
+    from neosegdino.training import starter
+    from neosegdino.training.recipe import read_recipe
+
+    return starter.RECIPE if recipe is None else read_recipe(recipe)
 
 
 def _tell(rows: Sequence[Accuracy]) -> None:

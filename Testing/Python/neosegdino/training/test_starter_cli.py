@@ -101,6 +101,28 @@ def test_images_are_drawn_by_the_recipes_seed_unless_another_is_given(packed: Pa
     assert trained["own"] == trained["given"] != trained["shipped"]
 
 
+def test_calibrating_and_measuring_take_another_recipe(packed: Path, folder: Path) -> None:
+    """The small recipe measures 3 images, drawn by 12345."""
+    text = SMALL_RECIPE.read_text().replace("measuring_images = 3", "measuring_images = 1")
+    (folder / "fewer.toml").write_text(text)
+    (folder / "others.toml").write_text(text.replace("measuring_seed = 12345", "measuring_seed = 7"))
+    words = ("--out", folder, "--device", "cpu")
+    said = {}
+    for name, more in (
+        ("shipped", ("--count", 1)),
+        *((n, ("--recipe", folder / f"{n}.toml")) for n in ("fewer", "others")),
+    ):
+        run("measure", packed, *words, "--figures", folder / f"{name}.json", "--stage", "image", *more)
+        rows = load_figures(folder / f"{name}.json")
+        assert {row.count for row in rows} <= {0, 1}
+        said[name] = [row.mean for row in rows]
+    assert said["shipped"] == said["fewer"] != said["others"]
+    (folder / "wrong.toml").write_text(text.replace("calibration_images = 2", "calibration_images = 0"))
+    result = call("calibrate", packed, *words, "--recipe", folder / "wrong.toml")
+    assert result.exit_code == TrainingError.exit_code
+    assert "$.calibration_images" in result.output
+
+
 def test_a_run_of_a_stage_has_a_log_of_its_own_and_is_merged(packed: Path, folder: Path) -> None:
     words = ("train", "arm", packed, "--out", folder, "--device", "cpu")
     for number in (1, 2):
