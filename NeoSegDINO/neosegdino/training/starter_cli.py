@@ -183,12 +183,13 @@ def measure(
 @main.command()
 @click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("target", type=click.Path(path_type=Path))
-def curve(out: Path, target: Path) -> None:
+@recipe_option
+def curve(out: Path, target: Path, recipe: Path | None) -> None:
     """Draw the losses that the stages have logged in the folder OUT into the picture TARGET.png."""
     from neosegdino.training.stage_curves import draw_stages
-    from neosegdino.training.starter import RECIPE
 
-    names = [name for stage in RECIPE.stages for name in (stage, *RECIPE.runs(stage))]
+    chosen = _chosen(recipe)
+    names = [name for stage in chosen.stages for name in (stage, *chosen.runs(stage))]
     draw_stages(out, list(dict.fromkeys(names)), target)
 
 
