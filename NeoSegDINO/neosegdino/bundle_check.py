@@ -66,6 +66,8 @@ def _part_problems(spec: BundleSpec) -> Iterator[str]:
         yield "$.encoder.slab: an odd number is needed"
     if spec.decoder.arms == "per-window" and spec.windows.counts is None:
         yield "$.windows.counts: arms per window need a fixed cut"
+    if spec.decoder.arms == "per-window" and spec.windows.mirrored:
+        yield "$.windows.mirrored: arms per window know one place each, and a mirror exchanges places"
     if spec.windows.default == "located" and spec.locator is None:
         yield "$.windows.default: located windows need a locator"
     if spec.age_weeks is not None and spec.age_weeks[0] > spec.age_weeks[1]:

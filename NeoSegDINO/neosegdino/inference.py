@@ -97,7 +97,7 @@ def segment_windows(model: WindowModel, image: Tensor, grid: Grid, cut: WindowGr
 def count_chunks(model: WindowModel, image: Tensor, cut: WindowGrid, run: Run) -> int:
     """Chunks that `segment_windows` will encode."""
     windows = disassemble(image, cut)
-    return sum(model.encoder.chunks(window[None], run.chunk) for window in windows if bool(window.any()))
+    return sum(model.chunks(window[None], run.chunk) for window in windows if bool(window.any()))
 
 
 def probabilities(model: WindowModel, position: int, window: Tensor, run: Run, temperature: float) -> Tensor:
@@ -106,8 +106,7 @@ def probabilities(model: WindowModel, position: int, window: Tensor, run: Run, t
 
     def work(chunk: int) -> Tensor:
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            tokens = model.encoder(window, chunk, run.progress.advance)
-            scores: Tensor = model.arms(position, tokens, window)
+            scores: Tensor = model(window, position, chunk, run.progress.advance)
         return (scores[0].float() / temperature).softmax(dim=0)
 
     return with_less_memory(work, run)

@@ -59,7 +59,8 @@ def _load(folder: Path, sha256: str, device: torch.device) -> Models:
     backbone = create_backbone(spec.encoder, pretrained_state=weights.encoder_state(bundle)).to(device)
     classes = 1 + len(spec.classes)
     positions = math.prod(spec.windows.counts) if spec.windows.counts else None
-    window = WindowModel(spec.encoder, backbone, spec.windows.size, spec.decoder, classes, positions)
+    mirrored = spec.sides if spec.windows.mirrored else None
+    window = WindowModel(spec.encoder, backbone, spec.windows.size, spec.decoder, classes, positions, mirrored=mirrored)
     _load_arms(window, bundle, spec.decoder)
     locator = None
     if (coarse := spec.locator) is not None:

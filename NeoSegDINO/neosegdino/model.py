@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -34,6 +36,8 @@ class WindowModel(nn.Module):
         Window positions, for arms per window.
     upsampling : int, optional
         In place of the encoder's own.
+    mirrored : tuple of int, optional
+        Classes of left and right, where every window is answered a second time in a mirror.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class WindowModel(nn.Module):
         classes: int,
         positions: int | None = None,
         upsampling: int | None = None,
+        mirrored: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         self.encoder = SliceEncoder(encoder, backbone, window, upsampling)
@@ -52,11 +57,37 @@ class WindowModel(nn.Module):
         self.arms = DecodingArms(decoder, shape, self.encoder.axis, positions)
         self.window = window
         self.classes = classes
+        self.mirrored = mirrored
 
-    def forward(self, windows: Tensor, position: int = 0, chunk: int = 64) -> Tensor:
-        """Scores ``(N, classes, x, y, z)`` of rescaled windows ``(N, 1, x, y, z)`` that share one position."""
-        scores: Tensor = self.arms(position, self.encoder(windows, chunk), windows)
-        return scores
+    def forward(
+        self, windows: Tensor, position: int = 0, chunk: int = 64, on_chunk: Callable[[], None] | None = None
+    ) -> Tensor:
+        """Scores ``(N, classes, x, y, z)`` of rescaled windows ``(N, 1, x, y, z)`` that share one position.
+
+        ``chunk`` and ``on_chunk`` are the encoder's.
+        """
+        return self.answer(windows, position, lambda shown: self.encoder(shown, chunk, on_chunk))
+
+    def answer(self, windows: Tensor, position: int, encode: Callable[[Tensor], list[Tensor]]) -> Tensor:
+        """Decode what ``encode`` makes of windows; where the model looks twice, the mean of both looks' scores."""
+        scores: Tensor = self.arms(position, encode(windows), windows)
+        if self.mirrored is None:
+            return scores
+        turned = windows.flip(2)
+        second: Tensor = self.arms(position, encode(turned), turned)
+        return (scores.float() + turned_back(second.float(), *self.mirrored)) / 2
+
+    def chunks(self, windows: Tensor, chunk: int) -> int:
+        """Chunks that `forward` will encode, for progress."""
+        looks = 1 if self.mirrored is None else 2
+        return looks * self.encoder.chunks(windows, chunk)
+
+
+def turned_back(scores: Tensor, left: int, right: int) -> Tensor:
+    """Scores ``(N, C, x, y, z)`` of mirrored windows as scores of the windows: x runs back, left and right change."""
+    order = list(range(scores.shape[1]))
+    order[left], order[right] = right, left
+    return scores.flip(2)[:, order]
 
 
 def rescale_windows(windows: Tensor, percentile: float, clip: float) -> Tensor:

@@ -193,12 +193,6 @@ def _sample(prepared: _Prepared, grid: Grid, run: Run) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(scaled))[None].to(run.choice.device)
 
 
-def _sides(run: Run) -> tuple[int, int]:
-    """Class of the left and of the right hippocampus."""
-    sides = {part.side: part.label for part in run.spec.classes}
-    return sides["left"], sides["right"]
-
-
 def _locate(prepared: _Prepared, models: Models, run: Run) -> list[Located]:
     """Coarse findings, the one to believe first: as the header says, and only where that is in doubt back to front."""
     if run.spec.locator is None or models.locator is None:
@@ -214,9 +208,9 @@ def _look(prepared: _Prepared, locator: WindowModel, run: Run, *, back_to_front:
     assert spec is not None
     grid = head_grid(prepared.bounds_mm, spec, back_to_front)
     window = rescale(_sample(prepared, grid, run)[None], run)
-    with run.stage("locate", locator.encoder.chunks(window, run.chunk)):
+    with run.stage("locate", locator.chunks(window, run.chunk)):
         coarse = probabilities(locator, 0, window, run, 1.0)
-        return judge(coarse.cpu().numpy(), grid, _sides(run), spec, back_to_front)
+        return judge(coarse.cpu().numpy(), grid, run.spec.sides, spec, back_to_front)
 
 
 def _segment(

@@ -84,6 +84,8 @@ class WindowSpec(Spec, frozen=True):
     default: WindowMode = "located"
     counts: Shape | None = None
     """Windows per axis of a fixed cut around the located centre; needed by per-window arms."""
+    mirrored: bool = False
+    """Whether every window is answered a second time in a mirror; the mean of both looks' scores counts."""
 
 
 class LocatorSpec(Spec, frozen=True):
@@ -189,3 +191,9 @@ class BundleSpec(Spec, frozen=True):
     """Lowest and highest postmenstrual age that the model was made for; None where that is not known."""
     max_spacing_mm: PositiveFloat | None = None
     """Largest voxel side that the model was made for; None where that is not known."""
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Class of the left and of the right hippocampus."""
+        labels = {part.side: part.label for part in self.classes}
+        return labels["left"], labels["right"]

@@ -23,13 +23,22 @@ def tuned_spec(base: BundleSpec, settings: FinetuneSettings) -> BundleSpec:
     return msgspec.structs.replace(
         base,
         preprocessing=_preprocessing(base, settings),
-        windows=WindowSpec(size=settings.window or base.windows.size, default=settings.windows, counts=settings.counts),
+        windows=_windows(base, settings),
         decoder=_decoder(base, settings),
     )
 
 
 def _preprocessing(base: BundleSpec, settings: FinetuneSettings) -> Preprocessing:
     return msgspec.structs.replace(base.preprocessing, spacing_mm=settings.spacing_mm or base.preprocessing.spacing_mm)
+
+
+def _windows(base: BundleSpec, settings: FinetuneSettings) -> WindowSpec:
+    return WindowSpec(
+        size=settings.window or base.windows.size,
+        default=settings.windows,
+        counts=settings.counts,
+        mirrored=base.windows.mirrored and settings.arms == "shared",
+    )
 
 
 def _decoder(base: BundleSpec, settings: FinetuneSettings) -> DecoderSpec:

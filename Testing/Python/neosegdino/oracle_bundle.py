@@ -60,6 +60,18 @@ class OracleHead(Head):
         )
 
 
+@register("test-sided")
+class SidedHead(OracleHead):
+    """Bright balls are hippocampi: left of the window's middle the left one."""
+
+    def forward(self, tokens: Sequence[Tensor], image: Tensor) -> Tensor:
+        background, left, right = super().forward(tokens, image).split(1, dim=1)
+        either = torch.maximum(left, right)
+        further_right = torch.arange(image.shape[2])[:, None, None] >= image.shape[2] / 2
+        sides = [torch.where(further_right == side, either, -10) for side in (False, True)]
+        return torch.cat([background, *sides], dim=1)
+
+
 def _brighter_in_front(image: Tensor) -> bool:
     tissue = ((image > 0.06) & (image < 0.7)).float()
     place = torch.arange(image.shape[3], dtype=torch.float32)[:, None]

@@ -71,6 +71,13 @@ def test_wrong_field_is_named_with_its_path(folder: Path, path: tuple[Any, ...],
         ({"decoder": DecoderSpec("linear", "../decoder.safetensors")}, "$.decoder.file"),
         ({"decoder": DecoderSpec("linear", "decoder.pth")}, "$.decoder.file"),
         ({"decoder": DecoderSpec("linear", "decoder.safetensors", arms="per-window")}, "$.windows.counts"),
+        (
+            {
+                "decoder": DecoderSpec("linear", "decoder.safetensors", arms="per-window"),
+                "windows": WindowSpec((32, 32, 32), counts=(2, 1, 1), mirrored=True),
+            },
+            "$.windows.mirrored",
+        ),
         ({"encoder": EncoderSpec("vit", EncoderWeights("bundle"), (1,))}, "$.encoder.weights.file"),
         ({"encoder": EncoderSpec("vit", EncoderWeights("file", "/some/file.pth"), ())}, "$.encoder.blocks"),
         ({"encoder": EncoderSpec("vit", EncoderWeights("hub", tag="lvd1689m"), (1,), slab=2)}, "$.encoder.slab"),

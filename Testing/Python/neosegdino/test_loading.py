@@ -56,6 +56,15 @@ def test_models_are_frozen_in_evaluation_mode_and_share_the_encoder(tiny: Path) 
         assert not any(p.requires_grad for p in model.parameters())
 
 
+def test_a_bundle_may_ask_for_a_second_look(tiny: Path) -> None:
+    once = load_models(load_bundle(tiny), CPU)
+    edit_manifest(tiny, "windows", "mirrored", value=True)
+    twice = load_models(load_bundle(tiny), CPU)
+    assert once.window.mirrored is None
+    assert twice.window.mirrored == (1, 2)
+    assert twice.locator is not None and twice.locator.mirrored is None
+
+
 def test_scores_are_those_of_the_model_that_was_saved(tiny: Path) -> None:
     backbone = create_backbone(ENCODER, pretrained_state=load_file(tiny / "encoder.safetensors"))
     again = WindowModel(ENCODER, backbone, (16, 16, 16), DecoderSpec("linear", ""), 3)

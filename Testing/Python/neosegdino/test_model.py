@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from neosegdino.backbone import create_backbone
-from neosegdino.model import FLOOR, FOREGROUND, WindowModel, rescale_windows
+from neosegdino.model import FLOOR, FOREGROUND, WindowModel, rescale_windows, turned_back
 from neosegdino.spec import DecoderSpec
 from small_networks import encoder_spec
 
@@ -36,6 +36,29 @@ def test_only_the_arms_are_trained_and_saved() -> None:
 
 def test_upsampling_of_its_own() -> None:
     assert model(upsampling=4).encoder.token_grid == (4, 16, 4)
+
+
+def test_a_second_look_in_a_mirror_counts_as_much_as_the_first() -> None:
+    windows = torch.rand(2, 1, 16, 16, 16)
+    once, twice = model(), model(mirrored=(1, 2))
+    scores = twice(windows)
+    looks = once(windows), once(windows.flip(2)).flip(2)[:, [0, 2, 1]]
+    torch.testing.assert_close(scores, (looks[0] + looks[1]) / 2)
+    assert not torch.allclose(looks[0], looks[1], atol=1e-2)
+
+
+def test_who_looks_twice_answers_alike_from_either_side() -> None:
+    windows = torch.rand(1, 1, 16, 16, 16)
+    twice = model(mirrored=(1, 2))
+    torch.testing.assert_close(turned_back(twice(windows.flip(2)), 1, 2), twice(windows))
+
+
+def test_two_looks_are_counted_and_told() -> None:
+    windows = torch.rand(1, 1, 16, 16, 16)
+    for mirrored, chunks in ((None, 4), ((1, 2), 8)):
+        told: list[None] = []
+        model(mirrored=mirrored)(windows, chunk=4, on_chunk=lambda told=told: told.append(None))  # type: ignore[misc]
+        assert len(told) == model(mirrored=mirrored).chunks(windows, 4) == chunks
 
 
 def test_each_window_is_scaled_by_its_own_foreground() -> None:

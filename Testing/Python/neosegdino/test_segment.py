@@ -130,6 +130,19 @@ def test_the_order_and_direction_of_axes_change_nothing(
 
 
 @pytest.mark.parametrize("number", [0, 7, 13, 22, 30, 41, 47])
+def test_left_is_left_with_a_second_look_in_a_mirror(
+    make_bundle: MakeBundle, straight: Segmentation, number: int
+) -> None:
+    """Of an arm that tells sides by their place, in the window and in the mirrored window."""
+    sided = DecoderSpec("test-sided", "decoder.safetensors", options={"reach": 3})
+    bundle = make_bundle(decoder=sided, windows=WindowSpec(oracle_bundle.WINDOWS.size, mirrored=True))
+    result = segment(volume_on(make_view(ORIENTATIONS[number])), bundle)
+    assert_both_sides(result)
+    for label in (1, 2):
+        assert (result.labels == label).sum() == pytest.approx((straight.labels == label).sum(), rel=0.02)
+
+
+@pytest.mark.parametrize("number", [0, 7, 13, 22, 30, 41, 47])
 def test_oblique_and_anisotropic_views_of_one_head(oracle: Bundle, number: int) -> None:
     angles = np.random.default_rng(number).uniform(-28, 28, 3)
     rotation = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()

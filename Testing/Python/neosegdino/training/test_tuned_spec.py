@@ -39,6 +39,14 @@ def test_what_is_set_counts() -> None:
     assert spec.decoder == DecoderSpec("dpt", "decoder.safetensors", "learned", "per-window", {"channels": 8})
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_shared_arm_looks_as_often_as_the_bundles(mirrored: bool) -> None:
+    base = msgspec.structs.replace(BASE, windows=WindowSpec((32, 32, 32), mirrored=mirrored))
+    assert tuned_spec(base, FinetuneSettings()).windows.mirrored is mirrored
+    places = FinetuneSettings(windows="all", counts=(2, 1, 1), arms="per-window")
+    assert tuned_spec(base, places).windows.mirrored is False
+
+
 def test_options_of_the_bundles_head_are_not_those_of_another() -> None:
     assert tuned(decoder="linear").decoder.options == {}
 
