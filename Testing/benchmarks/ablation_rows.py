@@ -26,7 +26,7 @@ from neosegdino.training.losses import dice_and_cross_entropy
 from neosegdino.training.measure_synthetic import Scores, ViewFigures, measure_views
 from neosegdino.training.optimise import Schedule, optimise
 from neosegdino.training.scores import OUTSIDE
-from neosegdino.training.supply import Supply
+from neosegdino.training.supply import Shown, Supply
 from neosegdino.training.two_pass import groups, two_pass_step
 from neosegdino.windows import WindowGrid, disassemble, reassemble
 from torch import Tensor, nn
@@ -151,7 +151,7 @@ class RowModel:
         """
         arms, loss_of = model.arms.train(), dice_and_cross_entropy()
 
-        supply = Supply(generator, views)
+        supply = Supply(generator, [Shown(*shown) for shown in views])
 
         def loss(step: int) -> Tensor:
             batch = supply(step)

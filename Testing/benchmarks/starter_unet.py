@@ -31,7 +31,7 @@ from neosegdino.training import starter
 from neosegdino.training.losses import dice_and_cross_entropy
 from neosegdino.training.measure_synthetic import measure_views
 from neosegdino.training.optimise import TimedSchedule, optimise
-from neosegdino.training.supply import Supply
+from neosegdino.training.supply import Shown, Supply
 from torch import Tensor, nn
 
 CHANNELS = (32, 64, 128, 256, 256)
@@ -65,7 +65,7 @@ def train(arguments: argparse.Namespace) -> None:
         network.load_state_dict(starter.load_weights(arguments.start))
     forward = torch.compile(network, dynamic=False) if arguments.compiled else network
     loss_of = dice_and_cross_entropy()
-    supply = Supply(generator, [(view, starter.RECIPE.arm.images) for view in starter.DECODER_VIEWS])
+    supply = Supply(generator, [Shown(view, starter.RECIPE.arm.images) for view in starter.DECODER_VIEWS])
 
     def loss(step: int) -> Tensor:
         batch = supply(step)

@@ -96,8 +96,8 @@ class Generator:
         """Make a batch of images of one view."""
         return self.looks(count, view, 1)[0]
 
-    def looks(self, count: int, view: View, number: int, *, alike: bool = False) -> list[Batch]:
-        """Make several batches of the same anatomy, each with contrasts of its own.
+    def looks(self, count: int, view: View, number: int) -> list[Batch]:
+        """Make several batches of the same anatomy, each with contrasts and an acquisition of its own.
 
         Parameters
         ----------
@@ -107,18 +107,25 @@ class Generator:
             What they show.
         number : int
             Batches.
-        alike : bool
-            They share extraction, acquisition and field of view, and so the target. Each has its own otherwise.
         """
         labels = self.labels(count, view.fine())
-        if alike:
-            batches = self._alike(labels, view, number)
-        else:
-            batches = [look for _ in range(number) for look in self._alike(labels, view, 1)]
-        if not view.turned:
-            return batches
-        turned = self.draw.chance(view.turned, count, 1, 1, 1)
-        return [_turn(batch, turned) for batch in batches]
+        batches = [look for _ in range(number) for look in self._acquired_alike(labels, view, [self.contrasts])]
+        return self._some_turned(batches, view)
+
+    def alike(self, count: int, view: View, contrasts: Sequence[str]) -> list[Batch]:
+        """Make batches of the same anatomy that share extraction, acquisition and field of view, and so the target.
+
+        Parameters
+        ----------
+        count : int
+            Images of a batch.
+        view : View
+            What they show.
+        contrasts : sequence of str
+            One of `neosegdino.synthesis.contrast.KINDS` for each batch.
+        """
+        labels = self.labels(count, view.fine())
+        return self._some_turned(self._acquired_alike(labels, view, [{name: 1.0} for name in contrasts]), view)
 
     def labels(self, count: int, view: View) -> Tensor:
         """Deformed label indices ``(count, X, Y, Z)``."""
@@ -132,16 +139,23 @@ class Generator:
         labels = (self.volumes.flatten()[flat] * (index == nearest).all(-1)).long()
         return torch.where(mirrored[:, None, None, None], self.mirror[labels], labels)
 
-    def _alike(self, labels: Tensor, view: View, number: int) -> list[Batch]:
+    def _acquired_alike(self, labels: Tensor, view: View, contrasts: Sequence[Mapping[str, float]]) -> list[Batch]:
         """Looks at labels on the view's fine grid, extracted and acquired by the same random numbers."""
         kept = self._kept(labels)
-        images = [self._intensities(labels, view.fine().spacing_mm) for _ in range(number)]
+        images = [self._intensities(labels, view.fine().spacing_mm, shares) for shares in contrasts]
         state = self.draw.state()
         batches = []
         for image in images:
             self.draw.go_back(state)
             batches.append(self._acquired(image, labels, kept, view))
         return batches
+
+    def _some_turned(self, batches: list[Batch], view: View) -> list[Batch]:
+        """Batches of which some images, the same ones of each, are turned back to front where the view wants that."""
+        if not view.turned:
+            return batches
+        turned = self.draw.chance(view.turned, len(batches[0].target), 1, 1, 1)
+        return [_turn(batch, turned) for batch in batches]
 
     def _acquired(self, image: Tensor, labels: Tensor, kept: Tensor, view: View) -> Batch:
         """What a scanner makes of intensities, of what an extraction has kept."""
@@ -182,10 +196,10 @@ class Generator:
         brain = torch.where(self.draw.chance(0.5, count)[:, None, None, None], rim, brain)
         return brain | (kind == 0)
 
-    def _intensities(self, labels: Tensor, spacing_mm: float) -> Tensor:
+    def _intensities(self, labels: Tensor, spacing_mm: float, contrasts: Mapping[str, float]) -> Tensor:
         """Means per label that drift across the head (myelination), patches and noise within a tissue, layers."""
         count = len(labels)
-        means = sample_means(self.draw, self.maps.labels, self.mirror, count, self.contrasts)
+        means = sample_means(self.draw, self.maps.labels, self.mirror, count, contrasts)
         drifted = means * (1 + self.draw.normal(0.1, *means.shape))
         fade_rims(self.draw, (means, drifted), self.maps.labels)
         spread = self.draw.uniform(0, 0.06, *means.shape)

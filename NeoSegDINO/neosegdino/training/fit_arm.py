@@ -15,7 +15,10 @@ from neosegdino.synthesis.generator import Generator
 from neosegdino.training.losses import dice_and_cross_entropy, disagreement, volumes_apart
 from neosegdino.training.optimise import Schedule, optimise
 from neosegdino.training.ranks import ALONE, Ranks
-from neosegdino.training.supply import Supply
+from neosegdino.training.supply import Shown, Supply
+
+PAIR = ("newborn T1", "newborn T2")
+"""Contrasts of the two images of a head that are asked for one answer."""
 
 
 def fit_arm(
@@ -51,8 +54,9 @@ def fit_arm(
     alone : bool
         Train the arm's image part without the encoder: all tokens are zero, steps are far shorter.
     agreement, volumes : float
-        Weights of the `disagreement` between two looks at the same anatomy, and of how far their `volumes_apart` are;
-        with neither every image is of another anatomy.
+        Weights of the `disagreement` between the answers to a newborn's T1 and T2, and of how far their `volumes_apart`
+        are. With either, every second step shows such pairs, for which it is asked; those between show single images
+        of any contrast.
 
     Returns
     -------
@@ -65,8 +69,7 @@ def fit_arm(
     if compiled:
         model.encoder.compile_blocks()
     loss_function = dice_and_cross_entropy()
-    paired = bool(agreement or volumes)
-    supply = Supply(generator, views, looks=2 if paired else 1, parts=parts)
+    supply = Supply(generator, _steps(views, paired=bool(agreement or volumes)), parts=parts)
 
     def loss(number: int) -> Tensor:
         batch = supply(number)
@@ -75,7 +78,7 @@ def fit_arm(
             tokens = model.encoder.no_tokens(image) if alone else model.encoder.encode_whole(image)
             scores = decode(0, tokens, image).float()
         wrong = loss_function(scores, batch.target[:, None])
-        if paired:
+        if supply.shown(number).contrasts:
             first, second = scores[::2], scores[1::2]
             wrong = wrong + agreement * disagreement(first, second) + volumes * volumes_apart(first, second)
         return wrong
@@ -83,3 +86,9 @@ def fit_arm(
     done = optimise(arms, loss, schedule, checkpoint, log, limit_s, parts=parts, ranks=ranks)
     arms.eval()
     return done
+
+
+def _steps(views: list[tuple[View, int]], *, paired: bool) -> list[Shown]:
+    """What the steps show: the views, and behind each the same once more with pairs."""
+    kinds: list[tuple[str, ...]] = [(), PAIR] if paired else [()]
+    return [Shown(view, images, contrasts) for view, images in views for contrasts in kinds]

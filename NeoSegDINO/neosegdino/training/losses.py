@@ -26,7 +26,7 @@ def dice_and_cross_entropy() -> Callable[[Tensor, Tensor], Tensor]:
 def disagreement(first: Tensor, second: Tensor) -> Tensor:
     """How unlike two answers to the same anatomy are.
 
-    An image shows some borders and hides others; which ones depends on its contrast. Where two contrasts of one head
+    An image shows some borders and hides others; which ones depends on its contrast. Where T1 and T2 of one head
     are asked to give one answer, the model learns to fill in what it does not see in a way that does not depend on it.
 
     Parameters

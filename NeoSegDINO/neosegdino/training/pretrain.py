@@ -14,7 +14,7 @@ from neosegdino.synthesis.deformation import View
 from neosegdino.synthesis.generator import Batch, Generator
 from neosegdino.training.optimise import Schedule, optimise
 from neosegdino.training.ranks import ALONE, Ranks
-from neosegdino.training.supply import Supply
+from neosegdino.training.supply import Shown, Supply
 
 HIPPOCAMPUS_WEIGHT = 4.0
 """Weight of the hippocampi's labels in the cross-entropy; all others weigh 1."""
@@ -78,7 +78,7 @@ def pretrain(
         )
         return namer(maps)  # type: ignore[no-any-return]
 
-    supply = Supply(generator, [(view, images) for view, _encoder, images, _slices in views], parts=parts)
+    supply = Supply(generator, [Shown(view, images) for view, _encoder, images, _slices in views], parts=parts)
 
     def loss(number: int) -> Tensor:
         _view, encoder, _images, slices = views[supply.place(number)]

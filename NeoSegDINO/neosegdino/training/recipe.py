@@ -41,7 +41,7 @@ class Stage(Spec, frozen=True, kw_only=True):
     slices: Count = 0
     """Random slices of each window shown to the encoder (encoder stage only)."""
     agreement: Annotated[float, msgspec.Meta(ge=0)] = 0.0
-    """Weight of the disagreement between two looks at the same anatomy, see `fit_arm` (arms only)."""
+    """Weight of the disagreement between a T1 and a T2 of the same anatomy, see `fit_arm` (arms only)."""
     volumes: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     """Weight of how far the volumes of these two answers are apart (arms only)."""
     compiled: bool = False
@@ -80,9 +80,9 @@ class Recipe(Spec, frozen=True, kw_only=True):
     arm: Stage
     """The arm above the encoder, from where `image` has left it."""
     lenient: Stage
-    """The arm from where `arm` has left it, asked to answer alike to two contrasts of a head."""
+    """The arm from where `arm` has left it, asked to answer alike to a T1 and a T2 of a head."""
     strict: Stage
-    """The same, asked for it with more weight."""
+    """The arm from where `lenient` has left it, asked for it with more weight."""
     locator: Stage
     shares: dict[str, Share]
     """Shares of the stages `AVERAGED` in the decoder that is shipped."""

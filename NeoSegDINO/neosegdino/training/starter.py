@@ -29,6 +29,7 @@ from neosegdino.training.recipe import Recipe, read_recipe
 
 RECIPE = read_recipe()
 """The numbers that the bundle is made with; functions take another recipe in its place."""
+LEFT, RIGHT = 1, 2
 CLASSES = 3
 
 ENCODER = EncoderSpec(
@@ -41,7 +42,7 @@ ENCODER = EncoderSpec(
     mean=0.45,
     std=0.25,
 )
-WINDOWS = WindowSpec(size=(96, 64, 56))
+WINDOWS = WindowSpec(size=(96, 64, 56), mirrored=True)
 SPACING_MM = 0.8
 DECODER = DecoderSpec(name="unet", file="decoder.safetensors", options={"channels": [32, 64, 128, 80]})
 LOCATOR = LocatorSpec(
@@ -58,7 +59,7 @@ HEAD = View(LOCATOR.size, 2.4, (20.0, 30.0, 30.0), rotation_deg=35.0, supersampl
 
 DECODER_VIEWS = (NEAR, NEAR, NEAR, ANYWHERE)
 """The steps of the decoding arm go round these."""
-BEGINS_WITH = {"arm": "image", "lenient": "arm", "strict": "arm"}
+BEGINS_WITH = {"arm": "image", "lenient": "arm", "strict": "lenient"}
 """Stages that begin with the weights of another one."""
 TEMPERATURE_FILE = "temperature.json"
 SCORE_BIAS = "arms.0.head.score.bias"
@@ -84,7 +85,7 @@ def held_out_maps(maps: LabelMaps, recipe: Recipe | None = None) -> LabelMaps:
 
 def window_model(backbone: nn.Module) -> WindowModel:
     """Model of the fine window."""
-    return WindowModel(ENCODER, backbone, WINDOWS.size, DECODER, CLASSES)
+    return WindowModel(ENCODER, backbone, WINDOWS.size, DECODER, CLASSES, mirrored=(LEFT, RIGHT))
 
 
 def trained_scores(folder: Path, device: str, stage: str = "decoder") -> Callable[[Tensor], Tensor]:
@@ -95,10 +96,7 @@ def trained_scores(folder: Path, device: str, stage: str = "decoder") -> Callabl
 
     def scores(image: Tensor) -> Tensor:
         with torch.autocast(image.device.type, torch.bfloat16, enabled=image.is_cuda):
-            if stage == "image":
-                found: Tensor = model.arms(0, model.encoder.no_tokens(image), image)
-            else:
-                found = model(image)
+            found: Tensor = model.answer(image, 0, model.encoder.no_tokens) if stage == "image" else model(image)
         return found.float()
 
     return scores

@@ -122,7 +122,10 @@ def _spec(accuracy: list[Accuracy], temperature: float) -> BundleSpec:
         windows=starter.WINDOWS,
         decoder=starter.DECODER,
         locator=starter.LOCATOR,
-        classes=(_class(1, "left", (0.95, 0.45, 0.20), "7771000"), _class(2, "right", (0.15, 0.65, 0.95), "24028007")),
+        classes=(
+            _class(starter.LEFT, "left", (0.95, 0.45, 0.20), "7771000"),
+            _class(starter.RIGHT, "right", (0.15, 0.65, 0.95), "24028007"),
+        ),
         components=ComponentRule(min_fraction=0.5),
         training_data=(LABEL_MAPS,),
         accuracy=tuple(accuracy),

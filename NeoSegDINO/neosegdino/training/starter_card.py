@@ -19,7 +19,9 @@ Left and right hippocampus from a newborn's brain MRI (T1w or T2w). **Research u
   ventricles and fluid spaces, a myelinated internal capsule, hippocampi that fade towards their surface and have layers
   within, white matter that is hardly seen beneath them), shrunk to newborn size, deformed, given newborn and random
   contrasts and the faults of acquisitions. **No patient image was used.** The method follows arXiv 2602.23962.
-- Trained, at last, to give one answer to two contrasts of the same head; weights before and after that were averaged.
+- Trained, at last, to give one answer to a T1w and a T2w of the same head; weights of several such trainings were
+  averaged. Where the answer ends was moved to where the Dice of training heads is best.
+- Every window is answered twice, as it is and in a mirror; the mean of both scores counts.
 - The confidence is tempered: the scores are divided by a temperature that was fitted on further images of the
   training heads.
 

@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from neosegdino.synthesis.anatomy import FIRST_EXTRACEREBRAL, HIPPOCAMPI, LEFT_HIPPOCAMPUS, RIGHT_HIPPOCAMPUS
+from neosegdino.synthesis.anatomy import (
+    FIRST_EXTRACEREBRAL,
+    HIPPOCAMPI,
+    LEFT_HIPPOCAMPUS,
+    RIGHT_HIPPOCAMPUS,
+    VENTRICLES,
+)
+from neosegdino.synthesis.contrast import KINDS
 from neosegdino.synthesis.deformation import View, sample_points
 from neosegdino.synthesis.draw import Draw
 from neosegdino.synthesis.generator import LARGEST_CROP, Generator
@@ -80,7 +87,7 @@ def test_rims_are_seen_in_some_images(rimmed_maps: LabelMaps) -> None:
     """Whether the rims' mean intensity lies away from the inner part's, before any acquisition."""
     make = generator(rimmed_maps, 1)
     labels = make.labels(1, NEAR).expand(64, -1, -1, -1)
-    images = make._intensities(labels, NEAR.spacing_mm)
+    images = make._intensities(labels, NEAR.spacing_mm, KINDS)
     inner, rim = (labels[0] == rimmed_maps.index(part) for part in HIPPOCAMPI[0][:2])
     apart = (images[:, inner].mean(dim=1) / images[:, rim].mean(dim=1)).log().abs()
     assert 0.2 < (apart > 0.1).float().mean() < 0.7
@@ -200,23 +207,37 @@ def test_looks_show_one_anatomy_in_several_contrasts(label_maps: LabelMaps, view
 @VIEWS
 def test_looks_that_are_alike_differ_in_contrast_alone(label_maps: LabelMaps, view: View) -> None:
     """One target and one brain extraction; with one contrast for all, one and the same image."""
-    first, second = generator(label_maps, seed=4).looks(6, replace(view, turned=0.5), 2, alike=True)
+    contrasts = ("newborn T1", "newborn T2")
+    first, second = generator(label_maps, seed=4).alike(6, replace(view, turned=0.5), contrasts)
     assert torch.equal(first.target, second.target)
     assert torch.equal(first.structure, second.structure)
     assert (first.image - second.image).abs().flatten(1).mean(1).min() > 0.01
     make = generator(label_maps, seed=4)
     same = torch.full((3, *view.fine().shape), 0.5)
-    make._intensities = lambda labels, _: same + 0.1 * (labels > 0)  # type: ignore[method-assign]
-    first, second = make.looks(3, view, 2, alike=True)
+    make._intensities = lambda labels, *_: same + 0.1 * (labels > 0)  # type: ignore[method-assign]
+    first, second = make.alike(3, view, contrasts)
     assert torch.equal(first.image, second.image)
     first, second = make.looks(3, view, 2)
     assert not torch.equal(first.image, second.image)
 
 
+def test_looks_that_are_alike_have_the_contrasts_asked_for(label_maps: LabelMaps) -> None:
+    """Fluid in the brain is dark in every T1, bright in every T2, whatever the generator's own shares are."""
+    make = Generator(label_maps, Draw(5, "cpu"), contrasts={"random": 1.0}, extraction=(0.0, 1.0, 0.0))
+    first, second = make.alike(12, NEAR, ("newborn T1", "newborn T2"))
+    fluid = make.structures[label_maps.index(VENTRICLES[0][0])]
+    brighter = [
+        bool(bright[structure == fluid].mean() > dark[structure == fluid].mean())
+        for dark, bright, structure in zip(first.image[:, 0], second.image[:, 0], first.structure, strict=True)
+        if (structure == fluid).any()
+    ]
+    assert len(brighter) > 6
+    assert all(brighter)
+
+
 @VIEWS
 def test_a_batch_is_one_look(label_maps: LabelMaps, view: View) -> None:
     made = generator(label_maps)(2, view)
-    for alike in (False, True):
-        looks = generator(label_maps).looks(2, view, 1, alike=alike)
-        assert len(looks) == 1
-        assert torch.equal(made.image, looks[0].image)
+    looks = generator(label_maps).looks(2, view, 1)
+    assert len(looks) == 1
+    assert torch.equal(made.image, looks[0].image)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,16 @@ from neosegdino.bundle import load_bundle
 from neosegdino.bundle_store import DEFAULT, find_bundle
 from neosegdino.errors import BundleError, TrainingError
 from neosegdino.loading import load_models
-from neosegdino.synthesis.generator import Generator
+from neosegdino.synthesis.deformation import View
+from neosegdino.synthesis.generator import Batch, Generator
 from neosegdino.synthesis.label_maps import LabelMaps
-from neosegdino.training import starter, starter_bundle
+from neosegdino.training import fit_arm, starter, starter_bundle
 from neosegdino.training.calibration import TEMPERATURES
+from neosegdino.training.fit_arm import PAIR
 from neosegdino.training.losses import disagreement, volumes_apart
 from neosegdino.training.recipe import STAGES
 from neosegdino.training.starter_bundle import LARGEST_PICTURE, assemble
-from neosegdino.training.supply import Supply
+from neosegdino.training.supply import Shown, Supply
 from PIL import Image
 from safetensors.torch import load_file
 from small_recipe import train
@@ -175,7 +177,7 @@ def test_a_compiled_arm_is_trained_as_any_other(
 def test_an_arm_that_is_asked_to_agree_answers_two_looks_more_alike(
     weights: Path, maps: LabelMaps, tmp_path: Path, name: str, weight: float, apart: Callable[[Tensor, Tensor], Tensor]
 ) -> None:
-    image = Supply(starter.measuring_generator(maps, "cpu"), [(starter.NEAR, 8)], looks=2)(0).image
+    image = Supply(starter.measuring_generator(maps, "cpu"), [Shown(starter.NEAR, 8, PAIR)])(0).image
     found = []
     for value in (0.0, weight):
         folder = tmp_path / str(value)
@@ -186,6 +188,33 @@ def test_an_arm_that_is_asked_to_agree_answers_two_looks_more_alike(
         scores = starter.trained_scores(folder, "cpu", "image")
         found.append(apart(scores(image[::2]), scores(image[1::2])).item())
     assert found[1] < 0.6 * found[0]
+
+
+def test_every_second_step_of_an_arm_that_is_asked_to_agree_shows_pairs(
+    weights: Path, maps: LabelMaps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each view; the steps between show single images and ask for nothing more."""
+    asked: list[tuple[object, ...]] = []
+    alike = Generator.alike
+
+    def pairs(self: Generator, count: int, view: View, contrasts: Sequence[str]) -> list[Batch]:
+        asked.append((view.shape, count, *contrasts))
+        return alike(self, count, view, contrasts)
+
+    compared: list[int] = []
+
+    def counted(first: Tensor, second: Tensor) -> Tensor:
+        compared.append(len(first))
+        return disagreement(first, second)
+
+    monkeypatch.setattr(Generator, "alike", pairs)
+    monkeypatch.setattr(fit_arm, "disagreement", counted)
+    (tmp_path / "encoder.safetensors").write_bytes((weights / "encoder.safetensors").read_bytes())
+    stage = msgspec.structs.replace(starter.RECIPE.image, steps=8, agreement=1.0)
+    train("image", maps, tmp_path, recipe=msgspec.structs.replace(starter.RECIPE, image=stage))
+    pairs_of_a_step = stage.images // 2
+    assert compared == [pairs_of_a_step] * 4
+    assert asked == [(view.shape, pairs_of_a_step, *PAIR) for view in starter.DECODER_VIEWS] * 2
 
 
 def test_trained_scores_are_those_of_the_saved_weights(weights: Path, maps: LabelMaps) -> None:
@@ -205,11 +234,12 @@ def test_trained_scores_are_those_of_the_saved_weights(weights: Path, maps: Labe
 def test_scores_of_the_image_stage_need_no_tokens(
     weights: Path, maps: LabelMaps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are those of the arm that stage left, on zeros, and the encoder is not asked."""
+    """They are those of the arm that stage left, on zeros, mirrored and not; the encoder is not asked."""
     image = starter.measuring_generator(maps, "cpu")(2, starter.NEAR).image
     model = starter.window_model(starter.create_backbone(starter.ENCODER)).eval()
     model.arms.load_state_dict(starter.load_weights(weights / "image.safetensors"))
-    wanted = model.arms(0, model.encoder.no_tokens(image), image)
+    plain, mirrored = (model.arms(0, model.encoder.no_tokens(image), shown) for shown in (image, image.flip(2)))
+    wanted = (plain + mirrored.flip(2)[:, [0, 2, 1]]) / 2
     monkeypatch.delattr(starter.SliceEncoder, "forward")
     torch.testing.assert_close(starter.trained_scores(weights, "cpu", "image")(image), wanted)
 

@@ -10,11 +10,11 @@ from neosegdino.synthesis.draw import Draw
 from neosegdino.synthesis.generator import Batch, Generator
 from neosegdino.synthesis.label_maps import LabelMaps
 from neosegdino.training import supply as module
-from neosegdino.training.supply import STEPS_AT_ONCE, VOXELS_AT_ONCE, Supply, steps_at_once
+from neosegdino.training.supply import STEPS_AT_ONCE, VOXELS_AT_ONCE, Shown, Supply, steps_at_once
 
 NEAR = View((20, 16, 16), 3.0, (4.0, 4.0, 4.0))
 FAR = View((16, 20, 16), 3.0, (30.0, 30.0, 30.0))
-VIEWS = [(NEAR, 2), (NEAR, 2), (FAR, 3)]
+STEPS = [Shown(NEAR, 2), Shown(NEAR, 2), Shown(FAR, 3)]
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, View]]:
     calls: list[tuple[int, View]] = []
     make = Generator.looks
 
-    def call(generator: Generator, count: int, view: View, number: int, *, alike: bool) -> list[Batch]:
+    def call(generator: Generator, count: int, view: View, number: int) -> list[Batch]:
         calls.append((count, view))
-        return make(generator, count, view, number, alike=alike)
+        return make(generator, count, view, number)
 
     monkeypatch.setattr(Generator, "looks", call)
     return calls
@@ -45,7 +45,7 @@ def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def supply(maps: LabelMaps, seed: int = 3) -> Supply:
-    return Supply(Generator(maps, Draw(seed, "cpu")), VIEWS)
+    return Supply(Generator(maps, Draw(seed, "cpu")), STEPS)
 
 
 def same(first: Batch, second: Batch) -> bool:
@@ -57,9 +57,10 @@ def test_steps_go_round_the_views_and_no_batch_comes_twice(maps: LabelMaps) -> N
     whole = supply(maps)
     batches = [whole(step) for step in range(9)]
     for step, batch in enumerate(batches):
-        view, images = VIEWS[step % 3]
-        assert batch.image.shape == (images, 1, *view.shape)
-        assert batch.target.shape == batch.structure.shape == (images, *view.shape)
+        shown = STEPS[step % 3]
+        assert whole.shown(step) == shown
+        assert batch.image.shape == (shown.images, 1, *shown.view.shape)
+        assert batch.target.shape == batch.structure.shape == (shown.images, *shown.view.shape)
     sums = [round(float(image.sum()), 3) for batch in batches for image in batch.image]
     assert len(set(sums)) == len(sums) == 21
 
@@ -85,8 +86,9 @@ def test_a_lot_is_made_at_once(maps: LabelMaps, asked: list[tuple[int, View]], a
 
 
 @pytest.mark.usefixtures("at_once")
-def test_two_looks_at_one_anatomy_follow_each_other(maps: LabelMaps) -> None:
-    batch = Supply(Generator(maps, Draw(3, "cpu")), [(NEAR, 4)], looks=2)(1)
+def test_contrasts_of_one_anatomy_follow_each_other(maps: LabelMaps) -> None:
+    pairs = Shown(NEAR, 4, ("newborn T1", "newborn T2"))
+    batch = Supply(Generator(maps, Draw(3, "cpu")), [Shown(NEAR, 2), pairs])(3)
     assert batch.image.shape == (4, 1, *NEAR.shape)
     for first, second, other in ((0, 1, 2), (2, 3, 0)):
         assert batch.structure[first].any()
@@ -97,13 +99,13 @@ def test_two_looks_at_one_anatomy_follow_each_other(maps: LabelMaps) -> None:
 
 @pytest.mark.usefixtures("at_once")
 def test_parts_of_a_step_are_of_one_view_and_have_images_of_their_own(maps: LabelMaps) -> None:
-    parts = Supply(Generator(maps, Draw(3, "cpu")), VIEWS, parts=2)
+    parts = Supply(Generator(maps, Draw(3, "cpu")), STEPS, parts=2)
     batches = [parts(number) for number in range(12)]
     assert [parts.place(number) for number in range(12)] == [0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2]
     assert [batch.image.shape[2:] for batch in batches[:6]] == [NEAR.shape] * 4 + [FAR.shape] * 2
     sums = {round(float(batch.image.sum()), 3) for batch in batches}
     assert len(sums) == 12
-    again = Supply(Generator(maps, Draw(3, "cpu")), VIEWS, parts=2)
+    again = Supply(Generator(maps, Draw(3, "cpu")), STEPS, parts=2)
     assert all(same(again(number), batches[number]) for number in (1, 3, 11, 7))
     alone = supply(maps)
     assert all(same(alone(step), batches[2 * step]) for step in range(6))
