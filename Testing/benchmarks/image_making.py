@@ -28,7 +28,7 @@ SHARE = 20
 
 
 def made_once(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a generator's call that makes the images of every view once."""
+    """Return a generator's call that makes the images of everything that is asked for once."""
     known: dict[object, Any] = {}
 
     def call(generator: object, *asked: object, **options: object) -> Any:
@@ -62,7 +62,10 @@ def cost(stage: str, maps: LabelMaps, folder: Path, steps: int, device: str) -> 
     from neosegdino.synthesis.generator import Generator
 
     whole = step_seconds(stage, maps, folder, steps, device)
-    with patch.object(Generator, "looks", made_once(Generator.looks)):
+    with (
+        patch.object(Generator, "looks", made_once(Generator.looks)),
+        patch.object(Generator, "alike", made_once(Generator.alike)),
+    ):
         without = step_seconds(stage, maps, folder, steps, device)
     label, share = f"{stage}: images' share of a step", [100 * (1 - without / whole)]
     judged = figures.plain(label, share, "%") if device == "cpu" else figures.at_most(label, share, "%", SHARE)
