@@ -39,6 +39,7 @@ def test_every_stage_is_measured_with_new_images_and_with_kept_ones(
     made: list[str] = []
     stage = ""
     train: Callable[..., bool] = starter.train
+
     def named(name: str, *arguments: Any, **options: Any) -> bool:
         nonlocal stage
         stage = name
