@@ -9,6 +9,7 @@ import pytest
 from hub_fixtures import agreed, home, hub_server  # noqa: F401
 from neosegdino.geometry import Grid
 from neosegdino.volume import Volume
+from oracle_fixtures import oracle, straight  # noqa: F401
 
 INFANTS = Path(__file__).parents[4] / "shared" / "data" / "infant-images"
 
