@@ -64,7 +64,11 @@ def pack(folder: Path, packed: Path) -> None:
 @click.option("--run", type=click.IntRange(min=1), help="Number of one of the recipe's runs of this stage, see merge.")
 @click.option("--steps", type=int, help="In place of the recipe's number of steps.")
 @click.option("--seconds", type=float, help="In place of steps; the cosine then runs over time.")
-@click.option("--limit-s", default=1e9, help="Write a checkpoint and stop after this many seconds.")
+@click.option(
+    "--limit-s",
+    default=1e9,
+    help="Write a checkpoint and stop after this many seconds, reading the maps and compiling included.",
+)
 @click.option(
     "--begin-with", "start", type=click.Path(path_type=Path, exists=True), help="Weights of the arm to begin with."
 )
@@ -88,6 +92,7 @@ def train(
 
     Started by torchrun, several GPUs share the parts of a step that the recipe gives the stage.
     """
+    began = time.monotonic()
     from neosegdino.synthesis.label_maps import load_packed
     from neosegdino.training.ranks import joined
     from neosegdino.training.starter import train as train_stage
@@ -98,13 +103,13 @@ def train(
     chosen = _chosen(recipe)
     seed = chosen.seed if seed is None else seed
     out.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic()
     log = stage_log(out, stage if run is None else f"{stage}-{run}", click.echo)
     maps = load_packed(packed)
     with joined(device) as ranks:
         place = str(ranks.device or device)
+        left_s = limit_s - (time.monotonic() - began)
         done = train_stage(
-            stage, maps, out, seed, place, limit_s, log, steps,
+            stage, maps, out, seed, place, left_s, log, steps,
             run=run, seconds=seconds, start=start, compiled=compiled, recipe=chosen, ranks=ranks,
         )  # fmt: skip
         if ranks.first:

@@ -92,6 +92,13 @@ def test_train_takes_another_recipe(packed: Path, folder: Path) -> None:
     assert not (folder / "new").exists()
 
 
+def test_the_time_limit_counts_what_comes_before_the_first_step(packed: Path, tmp_path: Path) -> None:
+    said = run("train", "image", packed, "--out", tmp_path, "--device", "cpu", "--limit-s", 0.002)
+    assert "image: stopped at the time limit" in said
+    assert "steps in" not in said  # what was read before took longer
+    assert (tmp_path / "image.checkpoint").is_file()
+
+
 def test_images_are_drawn_by_the_recipes_seed_unless_another_is_given(packed: Path, tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text(SMALL_RECIPE.read_text().replace("\nseed = 1\n", "\nseed = 5\n"))
     trained = {}
