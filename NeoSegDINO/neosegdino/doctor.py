@@ -13,7 +13,7 @@ from neosegdino.bundle_store import find_bundle, list_bundles
 from neosegdino.errors import DependencyError, NeoSegDINOError
 
 SCHEMA = "neosegdino-doctor/1"
-_IMPORTS = ("torch", "numpy", "scipy", "nibabel", "safetensors", "PIL", "tqdm")
+_IMPORTS = ("torch", "numpy", "scipy", "nibabel", "safetensors", "PIL", "tqdm", "psutil", "filelock", "reportlab")
 
 
 def examine(device: str = "auto") -> dict[str, Any]:

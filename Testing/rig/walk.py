@@ -15,7 +15,8 @@ from typing import Any
 from rig.guide import Guide
 from rig.small_png import crop_paper, shrink
 
-LACKING = {"nibabel", "safetensors", "msgspec", "click", "timm"}
+LACKING = {"nibabel", "safetensors", "msgspec", "click", "tqdm", "psutil", "reportlab", "timm"}
+"""What a Slicer with the extension "PyTorch" does not have."""
 LONGEST_S = 300
 AGE_WEEKS = 40.0
 PAGE_WIDTH = 860

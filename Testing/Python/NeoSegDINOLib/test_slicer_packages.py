@@ -12,6 +12,7 @@ from NeoSegDINOLib import install
 from packaging.requirements import Requirement
 
 PACKAGE = Path(__file__).resolve().parents[3] / "NeoSegDINO"
+FIRST_RUN = PACKAGE.parent / "Resources/Tutorials/first-run.md"
 RELEASES = list(slicer_packages.releases().values())
 
 
@@ -40,6 +41,17 @@ def test_a_conflict_is_found_at_any_depth(slicer):
     assert found == [f"beta wants numpy>=99, Slicer {slicer.release} has {numpy}"]
     direct = slicer_packages.conflicts(slicer, [Requirement("scipy>=99")], needs.__getitem__)
     assert direct == [f"NeoSegDINO wants scipy>=99, Slicer {slicer.release} has {slicer.packages['scipy']}"]
+
+
+def test_the_tutorial_names_what_a_slicer_without_network_lacks(slicer):
+    """Those that are installed with their dependencies, and those without; torch brings filelock."""
+    lines = [
+        line.split() for line in FIRST_RUN.read_text("utf-8").splitlines() if line.startswith("PythonSlicer -m pip")
+    ]
+    told = [set(line[line.index("FOLDER") + 1 :]) for line in lines]
+    calls = install.pip_calls([need for need in install.load_requirements() if need.name not in slicer.packages])
+    lacking = [{Requirement(text).name for text in call if not text.startswith("-")} for call in calls]
+    assert told == [lacking[0], lacking[1] | {"--no-deps"}]
 
 
 @pytest.mark.slow
