@@ -69,7 +69,7 @@ def _measured(figures: Sequence[Accuracy]) -> str:
 
 
 def _figure(row: Accuracy) -> str:
-    spread = _("sd {sd:.2f}, ").format(sd=row.sd) if row.count > 1 else ""
+    spread = _("sd {sd:.2f}, ").format(sd=row.sd) if row.sd else ""
     return f"{row.metric} **{row.mean:.2f}** ({spread}n = {row.count})"
 
 

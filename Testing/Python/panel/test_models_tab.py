@@ -105,6 +105,8 @@ class TestList:
         assert "Contrasts: T1w, T2w" in card
         assert f"{first.data} (not trained on):\n{first.metric} {first.mean:.2f} (sd {first.sd:.2f}, n = " in card
         assert "(n = 1)" in card
+        located = next(row for row in spec.accuracy if row.metric == "located")  # a share: it has no spread
+        assert f"located {located.mean:.2f} (n = {located.count})" in card
         assert "These are not Meta's DINOv3 weights" in card
         assert not shipped_ui.removeModelButton.enabled
         assert "stays" in shipped_ui.removeModelButton.toolTip
