@@ -22,12 +22,10 @@ medical device.**
 - The frozen encoder of `{base}` and a decoding arm (`{head}`, {arms}) trained by two passes (arXiv 2602.23962), started
   from {start}.
 - Windows: {windows} of {size} voxels of {spacing} mm.
-- Trained on {training} cases of {subjects} subjects; {validation} cases of other subjects chose the epoch that is kept
-  ({kept}).{left_out}
+- Trained on {training} of {subjects}; {chosen}.{left_out}
 
 ## What it is not
-- The figures below are of the cases that chose the weights. They say that training worked, not how well the model does
-  on images it has never met: measure that with `neosegdino evaluate` on cases kept apart.
+- {told}
 - Ages, contrasts and scanners other than those of the training cases were not tried.
 
 ## Measured
@@ -41,12 +39,18 @@ The encoder keeps the licence of `{base}` ({licence}) and its notices. The decod
 made this bundle: whether it may be passed on is for them to say.
 """
 
+CHOSEN = """\
+The figures below are of the cases that chose the weights. They say that training worked, not how well the model does
+  on images it has never met: measure that with `neosegdino evaluate` on cases kept apart."""
+NOT_MEASURED = """\
+How well the model does is unknown: nothing was measured. Do it with `neosegdino evaluate` on cases kept apart."""
+
 
 def result_card(
     spec: BundleSpec, plan: Plan, base: Bundle, start: str, best_epoch: int, accuracy: Sequence[Accuracy]
 ) -> str:
     """Markdown text of the card."""
-    subjects = {planned.case.subject for planned in plan.training}
+    subjects = len({planned.case.subject for planned in plan.training})
     return CARD.format(
         title=spec.title,
         base=base.spec.name,
@@ -58,17 +62,28 @@ def result_card(
         windows=_windows(spec),
         size=_times(spec.windows.size),
         spacing=_times(spec.preprocessing.spacing_mm),
-        training=len(plan.training),
-        subjects=len(subjects),
-        validation=len(plan.validation),
-        kept=f"epoch {best_epoch}" if best_epoch else "the last one: nothing was validated",
+        training=_counted(len(plan.training), "case"),
+        subjects=_counted(subjects, "subject"),
+        chosen=_chosen(plan, best_epoch),
         left_out=f"\n- Left out as bad: {', '.join(plan.left_out)}." if plan.left_out else "",
+        told=CHOSEN if accuracy else NOT_MEASURED,
         figures=figures_table(accuracy)
         if accuracy
         else "Nothing: no case was kept for validation, or none could be measured.",
         settings=_settings(plan),
         licence=base.spec.licence,
     )
+
+
+def _chosen(plan: Plan, best_epoch: int) -> str:
+    if not plan.validation:
+        return "no case chose among the epochs, the last one is kept"
+    kept = f"epoch {best_epoch}" if best_epoch else "the last one: nothing was validated"
+    return f"{_counted(len(plan.validation), 'case')} of other subjects chose the epoch that is kept ({kept})"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _windows(spec: BundleSpec) -> str:

@@ -25,10 +25,17 @@ def planned(number: int, subject: str) -> PlannedCase:
     return PlannedCase(Case(f"name-{number}", f"/home/me/{number}.nii", "/home/me/l.nii", subject), "a" * 64, "b" * 64)
 
 
-def card(base: Bundle, figures: Any = FIGURES, best_epoch: int = 7, left_out: Any = (), **changes: Any) -> str:
+def card(
+    base: Bundle,
+    figures: Any = FIGURES,
+    best_epoch: int = 7,
+    left_out: Any = (),
+    validation: tuple[PlannedCase, ...] = (planned(3, "carl"),),
+    **changes: Any,
+) -> str:
     settings = FinetuneSettings(name="mine", bundle=str(base.folder), **changes)
     training = (planned(0, "anna"), planned(1, "anna"), planned(2, "ben"))
-    plan = Plan(settings, training, (planned(3, "carl"),), str(base.folder), "c" * 64, left_out)
+    plan = Plan(settings, training, validation, str(base.folder), "c" * 64, left_out)
     spec = msgspec.structs.replace(tuned_spec(base.spec, settings), name="mine", title="mine (fine-tuned)")
     return result_card(spec, plan, base, "the decoder of sample-bundle 1.0.0", best_epoch, figures)
 
@@ -38,7 +45,7 @@ def test_says_what_it_is_and_for_what(base: Bundle) -> None:
     assert text.startswith("# mine (fine-tuned)\n")
     assert "Research use only; not a\nmedical device" in text
     assert "`sample-bundle` 1.0.0" in text and "from the decoder of sample-bundle 1.0.0" in " ".join(text.split())
-    assert "3 cases of 2 subjects; 1 cases of other subjects" in text and "epoch 7" in text
+    assert "3 cases of 2 subjects; 1 case of other subjects" in text and "epoch 7" in text
     assert "0.81" in text and "Dice left" in text
     assert "(Apache-2.0)" in text
     assert "{" not in text.replace("{}", "")
@@ -81,3 +88,11 @@ def test_says_what_was_left_out_and_not_measured(base: Bundle) -> None:
     assert "Nothing: no case was kept for validation" in text
     assert "the last one: nothing was validated" in text
     assert "Left out" not in card(base)
+
+
+def test_figures_are_spoken_of_only_where_there_are_some(base: Bundle) -> None:
+    assert "figures below are of the cases that chose the weights" in card(base)
+    text = " ".join(card(base, figures=[], best_epoch=0, validation=()).split())
+    assert "figures below" not in text
+    assert "How well the model does is unknown: nothing was measured." in text
+    assert "3 cases of 2 subjects; no case chose among the epochs, the last one is kept." in text
