@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -21,6 +22,7 @@ from neosegdino.spec import (
     Terminology,
 )
 from neosegdino.training import starter
+from neosegdino.training.recipe import Recipe
 from neosegdino.training.starter_card import (
     CARD,
     NOTICE,
@@ -38,21 +40,20 @@ LARGEST = 25_000_000
 LARGEST_PICTURE = 200_000
 """Bytes of a picture of the card."""
 
-LABEL_MAPS = DataSource(
-    name="SynthSeg training label maps",
-    description=(
-        "Maps 1 to 16 of 20 label maps of adult heads (no image), as the anatomy of synthetic MRI; map 7, of which one "
-        "hippocampus is labelled at a third of its size, in the first part of the training alone."
-    ),
-    licence="Apache-2.0",
-    citation=(
-        "Billot et al., SynthSeg: Segmentation of brain MRI scans of any contrast and resolution without retraining, "
-        "Medical Image Analysis 86:102789 (2023)"
-    ),
+LABEL_MAPS_CITATION = (
+    "Billot et al., SynthSeg: Segmentation of brain MRI scans of any contrast and resolution without retraining, "
+    "Medical Image Analysis 86:102789 (2023)"
 )
 
 
-def assemble(folder: Path, target: Path, licence_text: str, accuracy: list[Accuracy], replace: bool) -> Bundle:
+def assemble(
+    folder: Path,
+    target: Path,
+    licence_text: str,
+    accuracy: list[Accuracy],
+    replace: bool,
+    recipe: Recipe | None = None,
+) -> Bundle:
     """Write the bundle from the trained weights of a folder.
 
     Parameters
@@ -68,6 +69,8 @@ def assemble(folder: Path, target: Path, licence_text: str, accuracy: list[Accur
         Measured figures.
     replace : bool
         Whether a bundle standing there is replaced.
+    recipe : Recipe, optional
+        In place of the shipped one: the heads that were trained on.
 
     Raises
     ------
@@ -88,9 +91,11 @@ def assemble(folder: Path, target: Path, licence_text: str, accuracy: list[Accur
         )
     texts = {name: (folder / name).read_text(encoding="utf-8") for name in TEXTS if (folder / name).exists()}
     sections = {"texts": text_sections(texts), "pictures": picture_sections(shown)}
-    card = CARD.format(figures=figures_table(accuracy), **sections)
+    heads = (recipe or starter.RECIPE).training_heads
+    card = CARD.format(heads=len(heads), figures=figures_table(accuracy), **sections)
     extra: dict[str, str | bytes] = {"CARD.md": card, "NOTICE.md": NOTICE, "LICENSE.txt": licence_text, **shown}
-    return write_bundle(target, _spec(accuracy, starter.load_temperature(folder)), tensors, extra, replace=replace)
+    spec = _spec(accuracy, starter.load_temperature(folder), heads)
+    return write_bundle(target, spec, tensors, extra, replace=replace)
 
 
 def _picture(path: Path) -> bytes:
@@ -104,7 +109,7 @@ def _picture(path: Path) -> bytes:
         ) from error
 
 
-def _spec(accuracy: list[Accuracy], temperature: float) -> BundleSpec:
+def _spec(accuracy: list[Accuracy], temperature: float, heads: Sequence[int]) -> BundleSpec:
     return BundleSpec(
         schema=SCHEMA,
         name=NAME,
@@ -127,18 +132,28 @@ def _spec(accuracy: list[Accuracy], temperature: float) -> BundleSpec:
             _class(starter.RIGHT, "right", (0.15, 0.65, 0.95), "24028007"),
         ),
         components=ComponentRule(min_fraction=0.5),
-        training_data=(LABEL_MAPS,),
+        training_data=(_label_maps(heads),),
         accuracy=tuple(accuracy),
         licence="Apache-2.0",
         citation=(
             "The method: arXiv 2602.23962.",
             "The encoder's architecture: Simeoni et al., DINOv3, arXiv 2508.10104.",
-            LABEL_MAPS.citation,
+            LABEL_MAPS_CITATION,
         ),
         files={},
         temperature=temperature,
         age_weeks=(30.0, 53.0),
         max_spacing_mm=3.0,
+    )
+
+
+def _label_maps(heads: Sequence[int]) -> DataSource:
+    numbers = ", ".join(str(head + 1) for head in heads)
+    return DataSource(
+        name="SynthSeg training label maps",
+        description=f"Label maps of adult heads (no image), as the anatomy of synthetic MRI: its maps {numbers} of 20.",
+        licence="Apache-2.0",
+        citation=LABEL_MAPS_CITATION,
     )
 
 

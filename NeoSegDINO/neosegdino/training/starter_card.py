@@ -15,7 +15,7 @@ Left and right hippocampus from a newborn's brain MRI (T1w or T2w). **Research u
   encodes every coronal slice of a window, a depth embedding, and a 3D decoding arm that is a small U-Net joined by the
   encoder's tokens; a second arm on the same encoder finds the hippocampi in the whole head.
 - Trained from scratch by this project. **These are not Meta's DINOv3 weights**, and nothing of them is inside.
-- Trained on synthetic MRI alone: label maps of 16 adult heads, taken towards a newborn's (smoother cortex, wider
+- Trained on synthetic MRI alone: label maps of {heads} adult heads, taken towards a newborn's (smoother cortex, wider
   ventricles and fluid spaces, a myelinated internal capsule, hippocampi that fade towards their surface and have layers
   within, white matter that is hardly seen beneath them), shrunk to newborn size, deformed, given newborn and random
   contrasts and the faults of acquisitions. **No patient image was used.** The method follows arXiv 2602.23962.

@@ -226,12 +226,16 @@ def join(folder: Path, file: Path) -> None:
 @click.option("--licence", type=click.Path(path_type=Path, exists=True), required=True, help="Text of Apache-2.0.")
 @click.option("--figures", type=click.Path(path_type=Path, exists=True), help="Measured figures (JSON).")
 @click.option("--replace", is_flag=True, help="Replace a bundle that stands there.")
-def bundle(weights: Path, target: Path, licence: Path, figures: Path | None, replace: bool) -> None:
+@recipe_option
+def bundle(
+    weights: Path, target: Path, licence: Path, figures: Path | None, replace: bool, recipe: Path | None
+) -> None:
     """Put the trained WEIGHTS (a folder), and the pictures and texts there, together into the bundle TARGET."""
     from neosegdino.training.figures import load_figures
     from neosegdino.training.starter_bundle import assemble
 
-    made = assemble(weights, target, licence.read_text(), load_figures(figures) if figures else [], replace)
+    measured = load_figures(figures) if figures else []
+    made = assemble(weights, target, licence.read_text(), measured, replace, _chosen(recipe))
     click.echo(f"{made.folder}: {sum(entry.bytes for entry in made.spec.files.values()) / 1e6:.1f} MB")
 
 

@@ -73,7 +73,7 @@ def make(source: Path, folder: Path, licence_text: str, recipe: Recipe, device: 
     once("calibrate", lambda: starter.calibrate(maps, folder, device, recipe.calibration_images, recipe))
     once("measure", lambda: measure(maps, folder, folder / _FIGURES, device, recipe.measuring_images, recipe))
     draw_stages(folder, [name for stage in recipe.stages for name in recipe.runs(stage)], folder / CURVE)
-    return assemble(folder, folder / NAME, licence_text, load_figures(folder / _FIGURES), replace=True)
+    return assemble(folder, folder / NAME, licence_text, load_figures(folder / _FIGURES), replace=True, recipe=recipe)
 
 
 def _train(stage: str, run: int | None, maps: LabelMaps, folder: Path, recipe: Recipe, device: str, log: Log) -> None:

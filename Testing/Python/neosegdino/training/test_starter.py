@@ -305,6 +305,8 @@ def test_the_weights_make_a_bundle_that_loads(weights: Path, tmp_path: Path) -> 
     card = (made.folder / "CARD.md").read_text(encoding="utf-8")
     assert "not Meta's DINOv3 weights" in card
     assert "{" not in card
+    assert "label maps of 2 adult heads" in card
+    assert bundle.spec.training_data[0].description.endswith(": its maps 1, 2 of 20.")
     json.loads((made.folder / "bundle.json").read_text(encoding="utf-8"))
 
 
