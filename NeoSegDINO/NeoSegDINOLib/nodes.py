@@ -133,6 +133,19 @@ def ijk_to_ras(node: Node) -> NDArray[np.float64]:
     return np.array(slicer.util.arrayFromVTKMatrix(matrix))
 
 
+def ijk_to_own(volume: Node, node: Node) -> NDArray[np.float64]:
+    """Matrix from voxel index of a volume to the own RAS of another node, whose parent transform may be another.
+
+    Raises
+    ------
+    VolumeError
+        The parent transforms differ, and one of them is not linear.
+    """
+    if volume.GetParentTransformNode() is node.GetParentTransformNode():
+        return ijk_to_ras(volume)
+    return np.linalg.inv(world_matrix(node)) @ world_matrix(volume) @ ijk_to_ras(volume)
+
+
 def image_of(node: Node) -> NodeImage:
     """Copy the voxels of a scalar volume node.
 

@@ -16,7 +16,7 @@ from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
 
 from NeoSegDINOLib.measured import identifier, remember
-from NeoSegDINOLib.nodes import Node, ijk_to_ras, world_matrix
+from NeoSegDINOLib.nodes import Node, ijk_to_own
 from NeoSegDINOLib.results import REPORT_ATTRIBUTE
 from NeoSegDINOLib.terminology import terminology_entry
 from NeoSegDINOLib.uncertainty import take
@@ -77,7 +77,7 @@ def show_segmentation(
         node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
         node.SetAttribute(REPORT_ATTRIBUTE, json.dumps(report))
         remember(node, segments)
-        take(node, uncertainty, _geometry(node, volume_node))
+        take(node, uncertainty, ijk_to_own(volume_node, node))
         _display(node, segments)
         undo.pop_all()
     return node
@@ -85,7 +85,7 @@ def show_segmentation(
 
 def fill_segments(node: Node, volume_node: Node, boxes: Sequence[LabelBox]) -> None:
     """Put the voxels of each class, on the volume node's grid, into its segment; other segments stay as they are."""
-    geometry = _geometry(node, volume_node)
+    geometry = ijk_to_own(volume_node, node)
     with slicer.util.NodeModify(node):
         for box in boxes:
             _set_segment(node, box.class_spec, _labelmap(box, geometry))
@@ -138,13 +138,6 @@ def _require_labelmaps(node: Node) -> None:
             _("'{name}' is made of surfaces, not of labelmaps.").format(name=node.GetName()),
             _("Choose another output segmentation, or let a new one be created."),
         )
-
-
-def _geometry(node: Node, volume_node: Node) -> NDArray[np.float64]:
-    """Voxel index of the volume to the segmentation node's own RAS."""
-    if node.GetParentTransformNode() is volume_node.GetParentTransformNode():
-        return ijk_to_ras(volume_node)
-    return np.linalg.inv(world_matrix(node)) @ world_matrix(volume_node) @ ijk_to_ras(volume_node)
 
 
 def _labelmap(box: LabelBox, geometry: NDArray[np.float64]) -> Any:

@@ -15,7 +15,8 @@ import vtk
 from numpy.typing import NDArray
 from slicer.i18n import tr as _
 
-from NeoSegDINOLib.nodes import Node, ijk_to_ras
+from NeoSegDINOLib.measured import own_change
+from NeoSegDINOLib.nodes import Node, ijk_to_own
 from NeoSegDINOLib.uncertainty_box import UncertaintyBox
 
 VOLUME = "vtkMRMLScalarVolumeNode"
@@ -33,7 +34,7 @@ SHOWN_FROM, BRIGHTEST = 0.05, 0.5
 
 @dataclass(frozen=True, eq=False)
 class _Kept:
-    """Values and place of a node's uncertainty, in the node's own RAS."""
+    """Values and place of a node's uncertainty, in the node's own RAS as the run left it."""
 
     node: Any
     values: NDArray[np.float16]
@@ -85,7 +86,7 @@ def show(node: Node) -> None:
     volume = slicer.mrmlScene.AddNewNodeByClass(VOLUME, _("{name} uncertainty").format(name=node.GetName()))
     volume.SetAttribute(MARK, "1")
     volume.SetAndObserveTransformNodeID(node.GetTransformNodeID())
-    volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(kept.ijk_to_ras))
+    volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(own_change(node) @ kept.ijk_to_ras))
     slicer.util.updateVolumeFromArray(volume, np.ascontiguousarray(kept.values.astype(np.float32).T))
     node.SetNodeReferenceID(ROLE, volume.GetID())
     _colour(volume)
@@ -99,7 +100,7 @@ def hide(node: Node) -> None:
         return
     if _kept(node) is None:  # it came with the scene
         values = slicer.util.arrayFromVolume(volume).T.astype(np.float16)
-        _keep(node, values, ijk_to_ras(volume))
+        _keep(node, values, np.linalg.inv(own_change(node)) @ ijk_to_own(volume, node))
     node.SetNodeReferenceID(ROLE, None)
     _remove(volume)
 

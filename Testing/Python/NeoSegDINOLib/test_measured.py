@@ -10,7 +10,7 @@ from module_samples.segment_points import mask_of
 from module_samples.volumes import MATRIX, add_volume
 from neosegdino.measure import asymmetry
 from NeoSegDINOLib.label_boxes import label_boxes
-from NeoSegDINOLib.measured import current_report, measure_segment
+from NeoSegDINOLib.measured import current_report, measure_segment, own_change
 from NeoSegDINOLib.segmentation import segment_id, show_segmentation
 
 VOXEL = 0.8 * 0.9 * 1.1
@@ -139,6 +139,52 @@ def test_a_transform_is_no_edit(node, volume):
     slicer.util.updateTransformMatrixFromArray(transform, move)
     node.SetAndObserveTransformNodeID(transform.GetID())
     assert current_report(node)["edited"] is False
+
+
+STRETCH = np.array([[0.9, 0.3, 0, 30], [-0.3, 1.1, 0, -4], [0, 0, 1.2, 7], [0, 0, 0, 1]])
+
+
+def transformed(*nodes):
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    slicer.util.updateTransformMatrixFromArray(transform, STRETCH)
+    for node in nodes:
+        node.SetAndObserveTransformNodeID(transform.GetID())
+
+
+def in_world(labels):
+    """What a worker reports of a volume under the transform: volumes are the world's."""
+    report = report_on(labels)
+    for row in report["hippocampus"]:
+        row["volume_mm3"] = round(row["volume_mm3"] * np.linalg.det(STRETCH), 2)
+    return report
+
+
+def test_volumes_stay_those_of_the_world_after_an_edit_under_a_transform_that_stretches(volume, labels):
+    transformed(volume)
+    node = show_segmentation(volume, label_boxes(labels, CLASSES), in_world(labels))
+    assert current_report(node)["edited"] is False
+    edit(node, volume, LEFT, erase_half)
+    left, right = current_report(node)["hippocampus"]
+    assert left["volume_mm3"] == pytest.approx(400 * VOXEL * np.linalg.det(STRETCH), abs=0.02)
+    assert right["volume_mm3"] == pytest.approx(800 * VOXEL * np.linalg.det(STRETCH), abs=0.02)
+
+
+@pytest.mark.parametrize("before_the_run", [True, False])
+def test_a_hardened_transform_is_no_edit_and_an_edit_after_it_is_one(volume, labels, before_the_run):
+    if before_the_run:
+        transformed(volume)
+    report = in_world(labels) if before_the_run else report_on(labels)
+    node = show_segmentation(volume, label_boxes(labels, CLASSES), report)
+    if not before_the_run:
+        transformed(volume, node)
+    for each in (volume, node):
+        each.HardenTransform()
+    np.testing.assert_allclose(own_change(node), STRETCH, atol=1e-9)
+    assert current_report(node)["edited"] is False
+    edit(node, volume, LEFT, erase_half)
+    left, right = current_report(node)["hippocampus"]
+    assert left["volume_mm3"] == pytest.approx(report["hippocampus"][0]["volume_mm3"] / 2, abs=0.02)
+    assert right["volume_mm3"] == pytest.approx(report["hippocampus"][1]["volume_mm3"], abs=0.02)
 
 
 @pytest.mark.parametrize("edited", [False, True])

@@ -15,6 +15,7 @@ from NeoSegDINOLib.uncertainty_box import UncertaintyBox
 
 REPORT = {"schema": "neosegdino-report/1"}
 ORIGIN = (10, 12, 5)
+MOVE = np.array([[0, -1, 0, 30], [1, 0, 0, -4], [0, 0, 1, 7], [0, 0, 0, 1.0]])
 VALUES = np.arange(60, dtype=np.float16).reshape(3, 4, 5) / 100
 
 
@@ -39,11 +40,11 @@ def overlay(node):
     return node.GetNodeReference(uncertainty.ROLE)
 
 
-def value_at(shown, index):
+def value_at(shown, index, geometry=MATRIX):
     """Value where the input has a voxel; a loaded volume may have its voxels in another order."""
     matrix = vtk.vtkMatrix4x4()
     shown.GetRASToIJKMatrix(matrix)
-    i, j, k = np.rint(slicer.util.arrayFromVTKMatrix(matrix) @ MATRIX @ np.array([*index, 1.0])).astype(int)[:3]
+    i, j, k = np.rint(slicer.util.arrayFromVTKMatrix(matrix) @ geometry @ np.array([*index, 1.0])).astype(int)[:3]
     return slicer.util.arrayFromVolume(shown)[k, j, i]
 
 
@@ -97,6 +98,26 @@ def test_it_follows_a_transformed_volume(volume, slicer_scene):
     node = segmented(volume)
     uncertainty.show(node)
     assert overlay(node).GetParentTransformNode() is transform
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_it_lies_on_the_outlines_after_their_transform_was_hardened(volume, tmp_path, loaded):
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    slicer.util.updateTransformMatrixFromArray(transform, MOVE)
+    volume.SetAndObserveTransformNodeID(transform.GetID())
+    node = segmented(volume)
+    if loaded:
+        uncertainty.show(node)
+        assert slicer.util.saveScene(str(tmp_path / "scene.mrb"))
+        slicer.mrmlScene.Clear(0)
+        slicer.util.loadScene(str(tmp_path / "scene.mrb"))
+        node = slicer.util.getNode("T2w hippocampus")
+    node.HardenTransform()
+    uncertainty.hide(node)
+    uncertainty.show(node)
+    assert overlay(node).GetParentTransformNode() is None
+    last = np.array(ORIGIN) + VALUES.shape - np.ones(3)
+    np.testing.assert_allclose(value_at(overlay(node), last, MOVE @ MATRIX), VALUES[-1, -1, -1], atol=1e-3)
 
 
 def test_a_new_result_in_place_shows_the_new_one(volume, node):
