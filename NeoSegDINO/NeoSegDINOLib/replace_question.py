@@ -1,4 +1,4 @@
-"""The question before the result of an earlier run is replaced."""
+"""The question before hippocampi that are there are replaced."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ask(node: Node) -> Answer:
     """Ask whether the hippocampi in a segmentation node are replaced, kept beside the new ones, or nothing is done."""
     box = qt.QMessageBox(slicer.util.mainWindow())
     box.windowTitle = _("NeoSegDINO: there is a result already")
-    box.text = _("'{name}' holds the hippocampi of an earlier run.").format(name=node.GetName())
+    box.text = _("'{name}' holds hippocampi already.").format(name=node.GetName())
     box.informativeText = _("Corrections that you have made in it are lost if it is replaced.")
     box.setIcon(qt.QMessageBox.Question)
     box.setStandardButtons(qt.QMessageBox.Yes | qt.QMessageBox.No | qt.QMessageBox.Cancel)

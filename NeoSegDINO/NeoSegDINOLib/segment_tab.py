@@ -14,6 +14,7 @@ from NeoSegDINOLib.bundle_combo import BundleCombo
 from NeoSegDINOLib.bundles import bundle_specs
 from NeoSegDINOLib.input_check import InputCheck
 from NeoSegDINOLib.left_volumes import LeftVolumes, left_volumes, scalar_volumes
+from NeoSegDINOLib.measured import measure_segment
 from NeoSegDINOLib.message_box import MessageBox
 from NeoSegDINOLib.nodes import Node
 from NeoSegDINOLib.queue_table import QueueTable
@@ -22,7 +23,7 @@ from NeoSegDINOLib.result_section import ResultSection
 from NeoSegDINOLib.result_views import show_result
 from NeoSegDINOLib.run import SegmentationRun
 from NeoSegDINOLib.run_queue import Entry, RunQueue, State
-from NeoSegDINOLib.segmentation import holds_result, is_result_of, result_of
+from NeoSegDINOLib.segmentation import holds_result, is_result_of, result_of, segment_id
 from NeoSegDINOLib.wording import note_in_words, progress_in_words
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class SegmentTab(VTKObservationMixin):
         self._ui = ui
         self._parameters: Any = None
         self._input: str | None = None
+        self._fresh = True
         self._check = InputCheck()
         self._specs: dict[str, BundleSpec] = {}
         self._bundles = BundleCombo(ui.bundleComboBox, self.on_bundle_chosen)
@@ -72,7 +74,7 @@ class SegmentTab(VTKObservationMixin):
     def set_parameters(self, parameters: Any) -> None:
         """Take over a parameter node, or None while there is no scene."""
         self._parameters = parameters
-        self._input = None
+        self._fresh = True
         self.removeObservers()
         self._result.leave()
         if parameters is not None:
@@ -121,7 +123,7 @@ class SegmentTab(VTKObservationMixin):
         if self._queue.will_fill(target):
             answer = Answer.keep  # the result that is to come must not be replaced unseen
         else:
-            answer = ask(target) if holds_result(target) else Answer.replace
+            answer = ask(target) if self._holds_hippocampi(target) else Answer.replace
         if answer is not Answer.cancel:
             self._add([(parameters.inputVolume, target if answer is Answer.replace else None)])
 
@@ -170,6 +172,12 @@ class SegmentTab(VTKObservationMixin):
             "ageWeeks": age or None,
         }
 
+    def _holds_hippocampi(self, target: Node) -> bool:
+        """Whether a run would replace something in a node, which may have been loaded from a file."""
+        spec = self._specs.get(self._parameters.bundle)
+        segments = [segment_id(part) for part in spec.classes] if spec is not None and target is not None else []
+        return holds_result(target) or any(measure_segment(target, segment)[0] > 0 for segment in segments)
+
     def _left_volumes(self) -> LeftVolumes:
         return left_volumes(self._findings, lambda volume: self._queue.why_not(volume) is not None)
 
@@ -203,7 +211,10 @@ class SegmentTab(VTKObservationMixin):
         volume, target = self._parameters.inputVolume, self._parameters.segmentation
         chosen = volume.GetID() if volume is not None else None
         before, self._input = self._input, chosen
-        if volume is None or before is None or before == chosen or slicer.mrmlScene.IsImporting():
+        fresh, self._fresh = self._fresh, False
+        if volume is None or before == chosen or slicer.mrmlScene.IsImporting():
+            return
+        if fresh and target is not None:  # a scene's own choice
             return
         if target is None or (holds_result(target) and not is_result_of(target, volume)):
             self._parameters.segmentation = result_of(volume)

@@ -320,10 +320,49 @@ class TestOutput:
         ui.segmentButton.click()
         assert ui.progressWidget.isHidden() is not runs
         finished()
-        assert "'T2w hippocampus' holds the hippocampi" in slicer_scene.dialogs.shown[-1].text
+        assert "'T2w hippocampus' holds hippocampi already" in slicer_scene.dialogs.shown[-1].text
         assert bool(changes) is (answer == "Yes")
         assert len(slicer.util.getNodesByClass("vtkMRMLSegmentationNode")) == results
         assert (ui.outputSelector.currentNode() is node) is (results == 1)
+
+    @pytest.mark.parametrize("answer", ["Cancel", "Yes"])
+    def test_hippocampi_from_a_file_are_replaced_only_with_a_yes(self, ui, finished, slicer_scene, tmp_path, answer):
+        path = str(tmp_path / "corrected.seg.nrrd")
+        assert slicer.util.saveNode(ui.outputSelector.currentNode(), path)
+        slicer.mrmlScene.RemoveNode(ui.outputSelector.currentNode())
+        corrected = slicer.util.loadSegmentation(path)
+        ui.outputSelector.setCurrentNode(corrected)
+        changes = []
+        corrected.GetSegmentation().AddObserver(slicer.vtkSegmentation.SegmentModified, lambda *_: changes.append(1))
+        slicer_scene.dialogs.answer(answer)
+        ui.segmentButton.click()
+        finished()
+        assert bool(changes) is (answer == "Yes")
+
+    def test_outlines_of_something_else_are_no_reason_to_ask(self, ui, fake_worker, finish):
+        fake_worker("slow")
+        add_volume()
+        mine = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "mine")
+        mine.GetSegmentation().AddEmptySegment("Left_hippocampus", "left hippocampus")
+        mine.GetSegmentation().AddEmptySegment("ventricle", "ventricle")
+        ui.outputSelector.setCurrentNode(mine)
+        ui.segmentButton.click()
+        finish()
+        assert mine.GetSegmentation().GetNumberOfSegments() == 3
+
+    def test_the_result_of_a_volume_that_is_gone_is_not_shown_with_the_next(self, ui, finished):
+        slicer.mrmlScene.RemoveNode(ui.inputSelector.currentNode())
+        other = add_volume("other")
+        assert ui.inputSelector.currentNode() is other
+        assert ui.outputSelector.currentNode() is None
+        assert ui.resultWidget.isHidden()
+
+    def test_a_choice_by_way_of_none_shows_the_volumes_own_result(self, ui, finished):
+        volume, result, other = ui.inputSelector.currentNode(), ui.outputSelector.currentNode(), add_volume("other")
+        for chosen, shown in ((other, None), (volume, result)):
+            ui.inputSelector.setCurrentNode(None)
+            ui.inputSelector.setCurrentNode(chosen)
+            assert ui.outputSelector.currentNode() is shown
 
     def test_the_table_is_that_of_the_chosen_node(self, ui, finished):
         assert not ui.resultWidget.isHidden()
