@@ -12,7 +12,7 @@ from scipy import ndimage
 from neosegdino.geometry import Affine, Grid, bounds, foreground_box, resample
 from neosegdino.intensity import Levels, clean, levels
 from neosegdino.measure import centroids_ras, volumes_mm3
-from neosegdino.sheet import BRIGHT, DIM, Color, font
+from neosegdino.sheet import BRIGHT, Color, font
 from neosegdino.volume import Volume
 
 PIXELS = 560
@@ -154,7 +154,7 @@ def write_letters(on: Panel, plane: Plane, position: float) -> None:
     for letter, (x, y, anchor) in zip(plane.letters, places, strict=True):
         pen.text((x, y), letter, BRIGHT, font(20), anchor, stroke_width=2, stroke_fill=(0, 0, 0))
     place = f"{plane.name}, {'RAS'[plane.normal]} = {position:.1f} mm"
-    pen.text((8, 8), place, DIM, font(14), "lt", stroke_width=2, stroke_fill=(0, 0, 0))
+    pen.text((8, 8), place, BRIGHT, font(18), "lt", stroke_width=2, stroke_fill=(0, 0, 0))
 
 
 def _plane_grid(plane: Plane, centre: NDArray[np.float64], view: NDArray[np.float64]) -> Grid:

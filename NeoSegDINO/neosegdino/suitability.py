@@ -188,9 +188,15 @@ def _slices(data: Array, affine: Affine, source: str) -> list[Finding]:
 
 
 def _field(data: Array, affine: Affine, source: str, *, located: bool) -> list[Finding]:
-    extent = np.array(_counts(data, affine)) * _sides_mm(affine)
+    """What is too little along a direction; not where there are too few slices, which no choice of windows mends."""
+    counts = _counts(data, affine)
     found = []
-    for length, smallest, window, direction in zip(extent, SMALLEST_MM, WINDOW_MM, DIRECTIONS, strict=True):
+    for count, side, smallest, window, direction in zip(
+        counts, _sides_mm(affine), SMALLEST_MM, WINDOW_MM, DIRECTIONS, strict=True
+    ):
+        length = count * side
+        if count < FEWEST_SLICES:
+            continue
         if length < smallest and located:
             message = f"{source} covers only {length:.0f} mm {direction}: too little for two hippocampi."
             remedy = "Load the whole head, or let the whole volume be cut into windows if it is meant to be a crop."

@@ -90,6 +90,13 @@ def test_a_scout_of_few_slices_is_refused() -> None:
     assert found[0].message == "scan has only 5 slices from back to front."
 
 
+def test_what_no_choice_of_windows_mends_is_not_told_to_be_mended_by_it() -> None:
+    data, affine = head(spacing=(1.5, 4.0, 1.5))
+    told = texts(data[:, 15:20], affine)  # 20 mm, too little for two hippocampi as well
+    assert any("only 5 slices" in text for text in told)
+    assert not any("from back to front" in text and "cut into windows" in text for text in told)
+
+
 @pytest.mark.parametrize("value", [0, 7, np.nan, np.inf])
 def test_an_image_without_contrast_is_refused(value: float) -> None:
     with pytest.raises(VolumeError, match="scan is empty"):
