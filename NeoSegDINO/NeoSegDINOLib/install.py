@@ -10,12 +10,13 @@ import email
 import importlib.metadata
 import importlib.util
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import slicer
 from neosegdino.errors import DependencyError
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from slicer.i18n import tr as _
 
 from NeoSegDINOLib.pip_installation import PipInstallation
@@ -35,10 +36,7 @@ def load_requirements(path: Path = REQUIREMENTS) -> list[Requirement]:
 
 def installed_version(name: str) -> str | None:
     """Version of an installed package, None if there is none; does not import it."""
-    try:
-        return _version(importlib.metadata.distribution(name))
-    except importlib.metadata.PackageNotFoundError:
-        return None
+    return next((version for _name, version in _distributions(name=name)), None)
 
 
 def is_satisfied(requirement: Requirement) -> bool:
@@ -47,10 +45,17 @@ def is_satisfied(requirement: Requirement) -> bool:
     return version is not None and version in requirement.specifier
 
 
-def _version(distribution: importlib.metadata.Distribution) -> str:
-    """Version of a distribution; its own `version` parses the long description too, which blocks the window."""
-    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
-    return str(email.message_from_string(text.partition("\n\n")[0])["Version"])
+def _distributions(**which: str) -> Iterator[tuple[str, str]]:
+    """Name and version of distributions, that which Python would import first: one further on is hidden by it.
+
+    What an interrupted pip has left without name or version counts for pip as not there, and here too. Their own
+    `metadata` parses the long descriptions too, which blocks the window.
+    """
+    for distribution in importlib.metadata.distributions(**which):
+        text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+        head = email.message_from_string(text.partition("\n\n")[0])
+        if head["Name"] and head["Version"]:
+            yield head["Name"], head["Version"]
 
 
 def missing_packages(*, training: bool = False) -> list[Requirement]:
@@ -133,11 +138,11 @@ def pip_calls(requirements: Sequence[Requirement]) -> list[list[str]]:
 
 def installed_versions(to_replace: Sequence[Requirement]) -> str:
     """Constraints for pip: each installed package at its version, but for those that have to be replaced."""
-    replaced = {requirement.name.lower() for requirement in to_replace}
-    versions = {
-        distribution.metadata["Name"]: distribution.version for distribution in importlib.metadata.distributions()
-    }
-    return "".join(f"{name}=={version}\n" for name, version in sorted(versions.items()) if name.lower() not in replaced)
+    replaced = {canonicalize_name(requirement.name) for requirement in to_replace}
+    held: dict[str, str] = {}
+    for name, version in _distributions():
+        held.setdefault(canonicalize_name(name), f"{name}=={version}\n")
+    return "".join(line for name, line in sorted(held.items()) if name not in replaced)
 
 
 def _require_allowed(missing: Sequence[Requirement], ask: bool) -> None:

@@ -67,6 +67,50 @@ def test_pip_may_change_nothing_that_is_installed(slicer_scene, missing):
         assert "timm" not in held
 
 
+@pytest.fixture
+def unpacked(tmp_path, monkeypatch):
+    """Put the description of a distribution onto the path, in front of all that was put there before."""
+
+    def put(folder, name, metadata):
+        place = tmp_path / folder / f"{name}.dist-info"
+        place.mkdir(parents=True)
+        if metadata:
+            (place / "METADATA").write_text(metadata, encoding="utf-8")
+        monkeypatch.syspath_prepend(str(tmp_path / folder))
+
+    return put
+
+
+def held(to_replace=()):
+    return [
+        line
+        for line in install.installed_versions(to_replace).splitlines()
+        if line.lower().startswith(("neo-", "neo_"))
+    ]
+
+
+def test_of_two_versions_the_one_that_python_imports_is_held(unpacked):
+    unpacked("behind", "neo_twice-1.0", "Metadata-Version: 2.1\nName: neo-twice\nVersion: 1.0\n\nIts story\n")
+    unpacked("in front", "Neo_Twice-2.0", "Metadata-Version: 2.1\nName: Neo_Twice\nVersion: 2.0\n")
+    assert held() == ["Neo_Twice==2.0"]
+    assert install.installed_version("neo.twice") == "2.0"
+    assert held([Requirement("neo.twice")]) == []
+
+
+@pytest.mark.parametrize("metadata", ["", "Metadata-Version: 2.1\nName: neo-torn\n", "Version: 1.0\n"])
+def test_what_an_interrupted_pip_has_left_is_passed_over(unpacked, metadata):
+    unpacked("behind", "neo_torn-1.0", "Metadata-Version: 2.1\nName: neo-torn\nVersion: 1.0\n")
+    unpacked("in front", "neo_torn-2.0", metadata)
+    assert held() == ["neo-torn==1.0"]
+    assert install.installed_version("neo-torn") == "1.0"
+
+
+def test_a_torn_package_is_missing(unpacked):
+    unpacked("torn", "neo_torn-2.0", "")
+    assert install.installed_version("neo-torn") is None
+    assert not install.is_satisfied(Requirement("neo-torn>=1"))
+
+
 def test_an_unfit_version_is_named_before_it_is_replaced(slicer_scene, fake_pip, monkeypatch):
     real = install.installed_version
     monkeypatch.setattr(install, "installed_version", lambda name: "4.0.1" if name == "nibabel" else real(name))
