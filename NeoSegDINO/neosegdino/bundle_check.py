@@ -53,8 +53,8 @@ def _class_problems(spec: BundleSpec) -> Iterator[str]:
         yield f"$.classes: the label {label} is used twice"
     if any(label > 255 for label in labels):
         yield "$.classes: labels go up to 255"
-    if {part.side for part in spec.classes} != {"left", "right"}:
-        yield "$.classes: a left and a right class are needed"
+    if sorted(part.side for part in spec.classes) != ["left", "right"]:
+        yield "$.classes: one left and one right class are needed, and no other"
     if any(not 0 <= value <= 1 for part in spec.classes for value in part.color):
         yield "$.classes: colours go from 0 to 1"
 

@@ -130,6 +130,10 @@ def _figures(report: Mapping[str, Any], published: Sequence[Mapping[str, Any]]) 
     )
 
 
+def _when(date: str) -> str:
+    return datetime.fromisoformat(date).strftime("%Y-%m-%d %H:%M %z").strip()
+
+
 def _ml(volume: float) -> str:
     return f"{volume:.2f} ml"
 
@@ -153,7 +157,7 @@ def _facts(report: Mapping[str, Any]) -> Lines:
     return (
         ("Postmenstrual age", age),
         ("Image", f"{shape} voxels of {spacing} mm, {''.join(input_['axis_codes'])}"),
-        ("Segmented", datetime.fromisoformat(report["date"]).strftime("%Y-%m-%d %H:%M %z").strip()),
+        ("Segmented", "not known" if report["date"] is None else _when(report["date"])),
         ("Model bundle", f"{bundle['name']} {bundle['version']}"),
         ("Bundle's SHA-256", bundle["sha256"]),
         ("Windows", report["windows"]["mode"]),

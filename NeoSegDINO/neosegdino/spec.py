@@ -179,6 +179,7 @@ class BundleSpec(Spec, frozen=True):
     decoder: DecoderSpec
     locator: LocatorSpec | None
     classes: tuple[ClassSpec, ...]
+    """One on each side; `bundle_check` refuses more."""
     components: ComponentRule
     training_data: tuple[DataSource, ...]
     accuracy: tuple[Accuracy, ...]

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +84,11 @@ def test_wrong_field_is_named_with_its_path(folder: Path, path: tuple[Any, ...],
         ({"encoder": EncoderSpec("vit", EncoderWeights("file", "/some/file.pth"), ())}, "$.encoder.blocks"),
         ({"encoder": EncoderSpec("vit", EncoderWeights("hub", tag="lvd1689m"), (1,), slab=2)}, "$.encoder.slab"),
         ({"classes": (class_spec(1, "left"), class_spec(1, "right"))}, "label 1 is used twice"),
-        ({"classes": (class_spec(1, "left"),)}, "a left and a right class"),
+        ({"classes": (class_spec(1, "left"),)}, "one left and one right class"),
+        (
+            {"classes": tuple(class_spec(label, side) for label, side in enumerate(("left", "right", "left"), 1))},
+            "one left and one right class are needed, and no other",
+        ),
         ({"classes": (class_spec(1, "left"), class_spec(256, "right"))}, "$.classes"),
         ({"locator": None}, "$.windows.default"),
     ],
@@ -220,6 +226,16 @@ def test_unwritable_place_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(OutputError, match="Cannot write"):
         make_bundle(tmp_path / "file" / NAME)
+
+
+def test_a_full_disk_is_an_output_error_and_leaves_the_old_one(
+    folder: Path, full_disk: Callable[[], AbstractContextManager[None]]
+) -> None:
+    tensors = {"encoder.safetensors": {"w": torch.zeros(1 << 16)}}
+    with full_disk(), pytest.raises(OutputError, match=f"{NAME}.*File too large"):
+        bundle.write_bundle(folder, make_spec(), tensors, replace=True)
+    assert bundle.load_bundle(folder)
+    assert [path.name for path in folder.parent.iterdir()] == [NAME]
 
 
 @pytest.mark.parametrize("name", ["../out.md", "run.sh", "bundle.json"])

@@ -128,6 +128,10 @@ def test_nothing_found_nothing_published(write: Callable[..., Path], name: str) 
     assert "not given" in text
 
 
+def test_a_report_of_before_has_no_date(write: Callable[..., Path]) -> None:
+    assert "Segmented not known" in " ".join(read_html(write("page.html", date=None)).text.split())
+
+
 def named(source: str) -> dict[str, Any]:
     """Changes of a report that give the image a name."""
     return {"input": make_report()["input"] | {"source": source}}
