@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import slicer
 import vtk
+from neosegdino.errors import Cancelled
 from NeoSegDINOLib.choices import Arms, Device, FinetuneWindows, Windows
-from NeoSegDINOLib.job import ProgressUpdate, Request
+from NeoSegDINOLib.job import ProgressUpdate, Request, check_windows, worker_bundle
 from NeoSegDINOLib.nodes import image_of
 from NeoSegDINOLib.run import SegmentationRun
 from NeoSegDINOLib.sample_data import SAMPLE_FILE, register_sample_data
@@ -263,7 +264,7 @@ class NeoSegDINOLogic(ScriptedLoadableModuleLogic):
         volumeNode: Any,
         segmentationNode: Any = None,
         *,
-        bundle: str | None = None,
+        bundle: str | Path | None = None,
         windows: str = "located",
         device: str = "auto",
         ageWeeks: float | None = None,
@@ -279,7 +280,7 @@ class NeoSegDINOLogic(ScriptedLoadableModuleLogic):
             The MRI. Linear parent transforms are honoured.
         segmentationNode : vtkMRMLSegmentationNode, optional
             Node to fill in place; by default a new one is made. Until a whole result is there it stays as it is.
-        bundle : str, optional
+        bundle : str or Path, optional
             Name or folder of a model bundle; by default the one set as default in the tab Models, at first the one
             that ships with the extension.
         windows : {"located", "all"}, optional
@@ -301,7 +302,8 @@ class NeoSegDINOLogic(ScriptedLoadableModuleLogic):
         Raises
         ------
         NeoSegDINOError
-            If the volume cannot be segmented or packages are missing; with ``wait`` also if the job fails.
+            If the volume cannot be segmented, has left the scene while packages were installed, or packages are
+            missing; with ``wait`` also if the job fails.
 
         Examples
         --------
@@ -310,14 +312,26 @@ class NeoSegDINOLogic(ScriptedLoadableModuleLogic):
         """
         from neosegdino.age import check_age
         from NeoSegDINOLib.default_bundle import default_bundle
-        from NeoSegDINOLib.install import ensure_packages  # reads package metadata: no work for Slicer's start
 
         check_age(ageWeeks)
-        ensure_packages()
-        request = Request(image_of(volumeNode), bundle or default_bundle(), windows, device, ageWeeks)
+        check_windows(windows)
+        self._ensure_packages_for(volumeNode)
+        chosen = worker_bundle(bundle) if bundle else default_bundle()
+        request = Request(image_of(volumeNode), chosen, windows, device, ageWeeks)
         run = SegmentationRun(volumeNode, segmentationNode, request, onProgress, onFinished)
         run.start()
         return run.wait() if wait else run
+
+    def _ensure_packages_for(self, volumeNode: Any) -> None:
+        """Install what is missing; that takes minutes, in which the scene may be closed and another one opened."""
+        from NeoSegDINOLib.install import ensure_packages  # reads package metadata: no work for Slicer's start
+
+        scene = slicer.mrmlScene
+        was_there = volumeNode is not None and scene.IsNodePresent(volumeNode)
+        ensure_packages()
+        if was_there and not scene.IsNodePresent(volumeNode):
+            left = _("'{name}' has left the scene. Nothing was changed.").format(name=volumeNode.GetName())
+            raise Cancelled(left)
 
     def finetune(
         self,

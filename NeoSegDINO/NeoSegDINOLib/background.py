@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import slicer
-from neosegdino.errors import DependencyError, NeoSegDINOError, OutputError
-from slicer.i18n import tr as _
+from neosegdino.errors import NeoSegDINOError
 
+from NeoSegDINOLib.any_error import as_told
 from NeoSegDINOLib.timer import Timer
 
 T = TypeVar("T")
@@ -87,20 +86,6 @@ class Background(Generic[T]):
         error: NeoSegDINOError | None = None
         try:
             result = self._work()
-        except NeoSegDINOError as known:
-            error = known
-        except ImportError as missing:
-            error = DependencyError(
-                _("A Python package does not load: {error}.").format(error=missing), _("Restart Slicer and try again.")
-            )
-        except OSError as refused:
-            error = OutputError(
-                _("A file cannot be used: {error}.").format(error=refused), _("Check the folder and the free space.")
-            )
-        except Exception as unknown:
-            logging.exception("NeoSegDINO: work in the background failed")
-            error = OutputError(
-                _("Unexpected: {error}.").format(error=repr(unknown)),
-                _("Slicer's Python console says more; please report it."),
-            )
+        except Exception as failed:
+            error = as_told(failed)
         self._ends.put((result, error))

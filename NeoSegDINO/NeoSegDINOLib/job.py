@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from neosegdino.errors import Cancelled, DependencyError, NeoSegDINOError, OutputError
 from slicer.i18n import tr as _
 
+from NeoSegDINOLib.choices import Windows
 from NeoSegDINOLib.job_folder import file_stem, make_job_folder
 from NeoSegDINOLib.job_log import JobLog
 from NeoSegDINOLib.label_boxes import LabelBox, label_boxes
@@ -52,6 +53,29 @@ class Request:
         return ["segment", str(source), *given, "--confidence", "--no-snapshot", "--progress", "json"]
 
 
+def check_windows(word: str) -> None:
+    """Refuse what is no way to cover a volume.
+
+    Raises
+    ------
+    NeoSegDINOError
+        The word is none of `Windows`.
+    """
+    words = [choice.value for choice in Windows]
+    if word not in words:
+        raise NeoSegDINOError(
+            _("windows={word!r} is no way to cover a volume.").format(word=word),
+            _("Choose one of: {words}.").format(words=", ".join(words)),
+        )
+
+
+def worker_bundle(bundle: str | Path) -> str:
+    """Name or folder of a bundle for the worker, whose own folder a relative path must not be looked for in."""
+    from neosegdino.bundle_check import MANIFEST  # needs msgspec, and Slicer starts without
+
+    return str(Path(bundle).absolute() if (Path(bundle) / MANIFEST).is_file() else bundle)
+
+
 @dataclass(frozen=True)
 class ProgressUpdate:
     """Fraction 0..1 done, the stage at work, seconds left (None while not known), the last warning of the worker."""
@@ -75,7 +99,7 @@ JobEvent = ProgressUpdate | JobResult | NeoSegDINOError
 
 
 class Job:
-    """A worker process and the thread that follows it.
+    """A worker process and the thread that follows it; the request, with its copy of the image, is kept by it alone.
 
     Parameters
     ----------
@@ -85,11 +109,10 @@ class Job:
 
     def __init__(self, request: Request) -> None:
         self.log = JobLog()
-        self._request = request
         self._news = threading.Condition()
         self._progress: ProgressUpdate | None = None
         self._last: JobEvent | None = None
-        self._thread = threading.Thread(target=self._run, name="NeoSegDINO job", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(request,), name="NeoSegDINO job", daemon=True)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._cancelled = False
@@ -132,13 +155,13 @@ class Job:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def _run(self) -> None:
+    def _run(self, request: Request) -> None:
         started = time.monotonic()
         try:
             with make_job_folder() as folder:
-                last: JobEvent = self._work(Path(folder))
+                last: JobEvent = self._work(request, Path(folder))
         except NeoSegDINOError as error:
-            last = error
+            last = error.with_traceback(None)  # its frames would keep the image
         except ImportError as error:
             last = DependencyError(
                 _("A Python package does not load: {error}.").format(error=error),
@@ -156,20 +179,20 @@ class Job:
             self._last = last
             self._news.notify()
 
-    def _work(self, folder: Path) -> JobResult:
+    def _work(self, request: Request, folder: Path) -> JobResult:
         from neosegdino.volume import save_volume
 
-        source = folder / f"{file_stem(self._request.image.name)}.nii"
-        save_volume(source, self._request.image.to_volume())
+        source = folder / f"{file_stem(request.image.name)}.nii"
+        save_volume(source, request.image.to_volume())
         self._require_not_cancelled()
-        arguments = self._request.arguments(source, folder / "out")
+        arguments = request.arguments(source, folder / "out")
         self.log.add(f"arguments: {' '.join(arguments)}")
         errors = folder / "stderr.txt"
         with errors.open("wb") as sink:
             messages = self._follow(arguments, folder, sink)
         self.log.add_file(errors)
         self._require_not_cancelled()
-        return self._read_result(messages.output(source, self._request.image.name, self.log))
+        return self._read_result(request, messages.output(source, request.image.name, self.log))
 
     def _follow(self, arguments: list[str], folder: Path, errors: Any) -> WorkerMessages:
         """Start the worker and read its lines to the end."""
@@ -197,7 +220,8 @@ class Job:
         if self._cancelled:
             raise Cancelled(_("Cancelled."))
 
-    def _read_result(self, output: dict[str, Any]) -> JobResult:
+    @staticmethod
+    def _read_result(request: Request, output: dict[str, Any]) -> JobResult:
         import json
 
         import nibabel as nib
@@ -206,10 +230,10 @@ class Job:
         from neosegdino.bundle_store import find_bundle
 
         labels = np.asarray(nib.load(output["labels"]).dataobj).astype(np.uint8)
-        if labels.shape != self._request.image.data.shape:
+        if labels.shape != request.image.data.shape:
             raise OutputError(_("The worker's labels are not on the input's grid."), _("Copy the log and report it."))
         report = json.loads(Path(output["report"]).read_text(encoding="utf-8"))
-        report["input"]["source"] = self._request.image.name
-        bundle = find_bundle(self._request.bundle or None, verify=False)
+        report["input"]["source"] = request.image.name
+        bundle = find_bundle(request.bundle or None, verify=False)
         unsure = uncertainty_box(np.asarray(nib.load(output["confidence"]).dataobj))
         return JobResult(label_boxes(labels, bundle.spec.classes), report, unsure)

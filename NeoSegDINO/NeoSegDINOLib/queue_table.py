@@ -89,6 +89,7 @@ def state_in_words(entry: Entry) -> str:
         return f"{100 * entry.progress.fraction:.0f} %"
     return {
         State.waiting: _("waits"),
+        State.starting: _("starts"),
         State.done: _("done"),
         State.failed: _("failed"),
         State.cancelled: _("cancelled"),

@@ -76,6 +76,7 @@ class SegmentationRun:
 
     def start(self) -> None:
         """Start the job; returns at once."""
+        self._job.start()  # first: where no thread can be had, nothing is left that listens to the scene
         self.running = True
         scene = slicer.mrmlScene
         self._observers = [
@@ -83,7 +84,6 @@ class SegmentationRun:
             scene.AddObserver(scene.NodeRemovedEvent, self._on_node_removed),
         ]
         logging.info("NeoSegDINO: segmenting '%s'", self._volume_node.GetName())
-        self._job.start()
         self._timer.start()
 
     def poll(self) -> None:

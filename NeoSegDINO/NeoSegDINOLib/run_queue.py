@@ -12,8 +12,11 @@ from neosegdino.errors import Cancelled, DependencyError, NeoSegDINOError
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
+from NeoSegDINOLib.any_error import as_told
+from NeoSegDINOLib.install import missing_packages
 from NeoSegDINOLib.job import ProgressUpdate
 from NeoSegDINOLib.nodes import Node
+from NeoSegDINOLib.pip_installation import PipInstallation
 from NeoSegDINOLib.run import SegmentationRun
 
 
@@ -21,10 +24,15 @@ class State(enum.Enum):
     """Where a volume of the queue is on its way."""
 
     waiting = "waiting"
+    starting = "starting"
     running = "running"
     done = "done"
     failed = "failed"
     cancelled = "cancelled"
+
+
+AT_WORK = (State.starting, State.running)
+"""One entry at most is in one of these; before it runs, packages may be installed for it, which takes minutes."""
 
 
 @dataclass(eq=False)
@@ -47,6 +55,8 @@ class Entry:
         Its run, once started.
     error : NeoSegDINOError or None
         Why there is no result.
+    wanted : bool
+        False once it was cancelled while it started.
     """
 
     volume: Node
@@ -57,6 +67,7 @@ class Entry:
     progress: ProgressUpdate = field(default_factory=lambda: ProgressUpdate(0.0, "start", None))
     run: SegmentationRun | None = None
     error: NeoSegDINOError | None = None
+    wanted: bool = True
 
     @property
     def log(self) -> str:
@@ -67,7 +78,8 @@ class Entry:
 class RunQueue(VTKObservationMixin):
     """Runs its entries one after another; one that fails does not stop the others.
 
-    A waiting volume that leaves the scene leaves the queue; a scene that is closed empties it.
+    A waiting volume that leaves the scene leaves the queue; a scene that is closed empties it. An error that nobody
+    expects ends its entry like any other.
 
     Parameters
     ----------
@@ -105,8 +117,8 @@ class RunQueue(VTKObservationMixin):
 
     @property
     def running(self) -> Entry | None:
-        """The entry at work, if there is one."""
-        return next((entry for entry in self.entries if entry.state is State.running), None)
+        """The entry at work, if there is one; while it starts it has no run yet."""
+        return next((entry for entry in self.entries if entry.state in AT_WORK), None)
 
     @property
     def waiting(self) -> list[Entry]:
@@ -116,7 +128,7 @@ class RunQueue(VTKObservationMixin):
     def why_not(self, volume: Node) -> str | None:
         """Why a volume cannot be added, in words; None if it can."""
         for entry in self.entries:
-            if entry.volume is volume and entry.state is State.running:
+            if entry.volume is volume and entry.state in AT_WORK:
                 return _("'{name}' is being segmented. Wait for it or cancel it.").format(name=volume.GetName())
             if entry.volume is volume and entry.state is State.waiting:
                 return _("'{name}' waits in the queue.").format(name=volume.GetName())
@@ -124,7 +136,7 @@ class RunQueue(VTKObservationMixin):
 
     def will_fill(self, target: Node) -> bool:
         """Whether a volume that is at work or waits has this segmentation node as its target."""
-        pending = (State.running, State.waiting)
+        pending = (*AT_WORK, State.waiting)
         return target is not None and any(e.target is target and e.state in pending for e in self.entries)
 
     def add(self, entries: list[Entry]) -> None:
@@ -135,9 +147,16 @@ class RunQueue(VTKObservationMixin):
         self._go_on()
 
     def cancel(self) -> None:
-        """End the run at work; the next one starts."""
-        if self.running is not None and self.running.run is not None:
-            self.running.run.cancel()
+        """End the run at work, or the installation for which it has to wait; the next one starts."""
+        running = self.running
+        if running is None:
+            return
+        if running.run is not None:
+            running.run.cancel()
+            return
+        running.wanted = False
+        if PipInstallation.current is not None:
+            PipInstallation.current.cancel()
 
     def remove(self, entry: Entry) -> None:
         """Take a waiting entry out."""
@@ -158,6 +177,9 @@ class RunQueue(VTKObservationMixin):
         self.cancel()
         if running is not None and running.run is not None:
             running.run.join(timeout_s)
+        # One that starts ends only when `segment` returns: nobody is there any more who could be told.
+        self._on_change = self._on_progress = lambda: None
+        self._on_ended = lambda _entry: None
 
     def _go_on(self) -> None:
         """Start the next entry if nothing is at work."""
@@ -166,25 +188,35 @@ class RunQueue(VTKObservationMixin):
         self._on_change()
 
     def _start(self, entry: Entry) -> None:
+        entry.state = State.starting  # at once: packages may be installed first, and the window is alive meanwhile
+        self._on_change()
+        try:
+            entry.run = self._begin(entry)
+        except Exception as error:
+            self._not_started(entry, as_told(error))
+        else:
+            entry.state = State.running
+            if not entry.wanted:
+                entry.run.cancel()
+
+    def _begin(self, entry: Entry) -> SegmentationRun:
         def progress(update: ProgressUpdate) -> None:
             entry.progress = update
             self._on_progress()
 
-        try:
-            entry.run = self._segment(
-                entry.volume,
-                entry.target,
-                **entry.options,
-                wait=False,
-                onProgress=progress,
-                onFinished=lambda run: self._end(entry, run.error),
-            )
-        except NeoSegDINOError as error:
-            self._tell_end(entry, error)
-            if isinstance(error, DependencyError):  # the others would only say the same
-                self.remove_waiting()
-        else:
-            entry.state = State.running
+        return self._segment(
+            entry.volume,
+            entry.target,
+            **entry.options,
+            wait=False,
+            onProgress=progress,
+            onFinished=lambda run: self._end(entry, run.error),
+        )
+
+    def _not_started(self, entry: Entry, error: NeoSegDINOError) -> None:
+        self._tell_end(entry, error)
+        if isinstance(error, DependencyError) or missing_packages():  # the others would only say, or ask, the same
+            self.remove_waiting()
 
     def _end(self, entry: Entry, error: NeoSegDINOError | None) -> None:
         self._tell_end(entry, error)
@@ -206,10 +238,11 @@ class RunQueue(VTKObservationMixin):
         if scene.IsClosing():
             return
         gone = [entry for entry in self.entries if not scene.IsNodePresent(entry.volume)]
-        if any(entry.state is not State.running for entry in gone):
-            self.entries = [e for e in self.entries if e not in gone or e.state is State.running]
+        if any(entry.state not in AT_WORK for entry in gone):
+            self.entries = [entry for entry in self.entries if entry not in gone or entry.state in AT_WORK]
             self._on_change()
 
     def _on_scene_closed(self, _caller: Any, _event: str) -> None:
-        self.entries = []
+        """Forget all but the one at work: nothing else can start before it has ended."""
+        self.entries = [entry for entry in self.entries if entry.state in AT_WORK]
         self._on_change()

@@ -153,11 +153,13 @@ class SegmentTab(VTKObservationMixin):
 
     def _add(self, pairs: list[tuple[Node, Node]], left_out: str = "") -> None:
         parameters = self._parameters
-        if self.run is None:
+        if self._queue.running is None:
             self._message.clear()
         if left_out:
             self._message.show_info(left_out)
         self._queue.add([Entry(volume, target, parameters, self._options(volume)) for volume, target in pairs])
+        if self._parameters is None:  # the module went away while packages were installed
+            return
         self.show_bundles()  # there are more to show once the packages are installed
         self.update()
 
@@ -272,7 +274,7 @@ class SegmentTab(VTKObservationMixin):
         ui, notes = self._ui, self._notes()
         reason = self._why_not()
         ui.segmentButton.enabled = reason is None
-        waits = reason is None and self.run is not None
+        waits = reason is None and self._queue.running is not None
         ui.segmentButton.text = _("Add to Queue") if waits else _("Segment Hippocampus")
         after = _("Segment this volume, with these settings, after those that are at work or wait.")
         ui.segmentButton.toolTip = reason or (after if waits else _("Find both hippocampi in the input volume."))

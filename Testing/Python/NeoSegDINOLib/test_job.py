@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
 
 import numpy as np
 import psutil
@@ -62,6 +64,17 @@ def test_uncertainty_comes_back_as_the_box_where_there_is_any(fake_worker):
     first = min(part.extent[0][0] for part in result.boxes)
     assert box.origin[0] == first - 1
     assert all(got < whole for got, whole in zip(box.values.shape, (50, 40, 30), strict=True))
+
+
+@pytest.mark.parametrize("what", ["result", "wrong_grid"])
+def test_the_image_is_let_go_when_the_job_has_ended(fake_worker, what):
+    fake_worker(what)
+    job = make_job()
+    image = weakref.ref(job._thread._args[0].image)
+    assert image() is not None
+    assert isinstance(follow(job)[-1], JobResult) is (what == "result")
+    gc.collect()
+    assert image() is None
 
 
 def test_the_age_is_told_to_the_worker(fake_worker):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import gc
 import logging
+import threading
 import time
 import weakref
+from pathlib import Path
 
 import pytest
 import slicer
 from module_samples.fixtures import nothing_left
 from module_samples.leaks import kill_workers
 from module_samples.volumes import add_volume, scene_contents
-from neosegdino.errors import Cancelled, OutputError, VolumeError
+from neosegdino.errors import Cancelled, NeoSegDINOError, OutputError, VolumeError
+from NeoSegDINOLib import install
 from NeoSegDINOLib.results import report_of
 
 
@@ -68,6 +71,51 @@ def test_an_age_that_cannot_be_is_refused_before_any_work(logic, fake_worker, jo
     with pytest.raises(VolumeError, match="400 weeks cannot be"):
         logic.segment(add_volume(), ageWeeks=400)
     assert list(jobs.iterdir()) == []
+
+
+@pytest.mark.parametrize("word", ["whole", "", None])
+def test_unknown_windows_are_refused_before_any_work(logic, fake_worker, jobs, monkeypatch, word):
+    fake_worker("result")
+    monkeypatch.setattr(install, "ensure_packages", lambda: pytest.fail("this is work"))
+    with pytest.raises(NeoSegDINOError, match=r"no way to cover a volume\. Choose one of: located, all\."):
+        logic.segment(add_volume(), windows=word)
+    assert list(jobs.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+@pytest.mark.parametrize("how", ["absolute", "relative", "name"])
+def test_a_bundle_is_given_by_name_or_folder(logic, fake_worker, models, monkeypatch, kind, how):
+    fake_worker("result")
+    monkeypatch.chdir(models.parent)
+    given = {"absolute": str(models / "other"), "relative": f"{models.name}/other", "name": "other"}[how]
+    run = logic.segment(add_volume(), bundle=kind(given), wait=False)
+    run.wait()
+    told = "other" if how == "name" else str(models / "other")
+    assert f" --bundle {told} --" in run.log
+
+
+def test_a_scene_that_is_closed_while_packages_are_installed_ends_it(logic, fake_worker, jobs, monkeypatch):
+    fake_worker("result")
+    monkeypatch.setattr(install, "ensure_packages", lambda: slicer.mrmlScene.Clear(0))
+    with pytest.raises(Cancelled, match="'T2w' has left the scene"):
+        logic.segment(add_volume())
+    assert list(jobs.iterdir()) == []
+    assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode") == []
+
+
+def test_where_no_thread_can_be_had_nothing_listens_to_the_scene(logic, fake_worker, monkeypatch):
+    fake_worker("result")
+    volume, ended = add_volume(), []
+
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            logic.segment(volume, wait=False, onFinished=ended.append)
+    slicer.mrmlScene.RemoveNode(volume)
+    assert ended == []
 
 
 def test_an_unsuitable_node_is_refused_before_any_work(logic, fake_worker, jobs):

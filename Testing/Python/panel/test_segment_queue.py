@@ -6,6 +6,8 @@ import pytest
 import slicer
 from module_samples.fixtures import nothing_left
 from module_samples.volumes import add_volume
+from NeoSegDINOLib import install
+from NeoSegDINOLib.pip_installation import PipInstallation
 from NeoSegDINOLib.results import report_of
 
 
@@ -236,6 +238,73 @@ def test_the_module_goes_away_while_volumes_wait(ui, module, hanging, jobs):
     pids = hanging()
     module.unload()
     assert nothing_left(pids, jobs)
+
+
+class TestWhilePackagesAreInstalled:
+    @pytest.fixture
+    def installing(self, fake_pip, lacking, slicer_scene):
+        """Click, and let something happen while pip works; afterwards all packages are there."""
+
+        def click(ui, happens):
+            fake_pip("works")
+            gone = lacking("nibabel")
+            slicer_scene.dialogs.answer("Ok")
+
+            def watch(installation):
+                PipInstallation.watchers.remove(watch)
+                happens()
+                gone.clear()
+
+            PipInstallation.watchers.append(watch)
+            ui.segmentButton.click()
+
+        return click
+
+    def test_a_second_volume_waits_and_the_first_is_at_work(self, ui, tab, fake_worker, installing, finish):
+        fake_worker("slow")
+        first, second = add_volume("first"), add_volume("second")
+        choose(ui, first)
+        seen = []
+
+        def happens():
+            seen.extend([ui.progressWidget.isHidden(), ui.segmentButton.enabled, ui.stageLabel.text])
+            choose(ui, second)
+            seen.append(ui.segmentButton.text)
+            ui.segmentButton.click()
+            seen.extend(states(ui))
+
+        installing(ui, happens)
+        assert seen == [False, False, "Starting", "Add to Queue", ("first", "starts"), ("second", "waits")]
+        finish()
+        assert states(ui) == [("first", "done"), ("second", "done")]
+        assert results() == ["first hippocampus", "second hippocampus"]
+
+    def test_a_scene_that_is_closed_stays_empty_and_the_panel_says_why(self, ui, tab, fake_worker, installing):
+        fake_worker("slow")
+        add_volume("T2w")
+        installing(ui, lambda: slicer.mrmlScene.Clear(0))
+        assert tab.queue.running is None
+        assert ui.progressWidget.isHidden()
+        assert ui.messageLabel.text == "'T2w' has left the scene. Nothing was changed."
+        assert results() == []
+
+
+def test_an_unexpected_error_is_told_and_the_volume_can_be_tried_again(ui, fake_worker, finish, monkeypatch):
+    fake_worker("slow")
+    add_volume("T2w")
+
+    def refuse():
+        raise MemoryError("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(install, "ensure_packages", refuse)
+        ui.segmentButton.click()
+    assert "Unexpected: MemoryError('no room')." in ui.messageLabel.text
+    assert not ui.messageFrame.isHidden()
+    assert ui.segmentButton.enabled
+    ui.segmentButton.click()
+    finish()
+    assert results() == ["T2w hippocampus"]
 
 
 class TestResultOfTheChosenVolume:
