@@ -208,13 +208,11 @@ def write_bundle(
 def _write_parts(
     folder: Path, tensors: Mapping[str, Mapping[str, Tensor]], extra_files: Mapping[str, str | bytes]
 ) -> None:
-    from safetensors.torch import save_file
-
     for name in (*tensors, *extra_files):
         if problem := bundle_check.name_problem(name):
             raise BundleError(f"Cannot write a bundle: {problem}.", "Choose another file name.")
     for name, state in tensors.items():
-        save_file({key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}, folder / name)
+        files.save_tensors(state, folder / name)
     for name, content in extra_files.items():
         (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
 

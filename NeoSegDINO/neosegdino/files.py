@@ -6,11 +6,15 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from neosegdino.errors import OutputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _WAITS_S = (0.02, 0.05, 0.1, 0.2, 0.4)
 
@@ -52,7 +56,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             "Check the free space and your permissions on that folder, or choose another one.",
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a read-only file system refuses even for a file that is not there; the error is known
+            temporary.unlink(missing_ok=True)
 
 
 def _move(temporary: Path, path: Path) -> None:
@@ -65,6 +70,23 @@ def _move(temporary: Path, path: Path) -> None:
         else:
             return
     temporary.replace(path)
+
+
+def save_tensors(tensors: Mapping[str, Tensor], path: str | Path) -> None:
+    """Write tensors, wherever they are, as a safetensors file.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written or the disk is full; only the caller knows what it was for.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    try:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
+    except SafetensorError as error:  # wraps what the system said, and is no OSError
+        raise OSError(str(error)) from error
 
 
 def sha256(path: str | Path) -> str:

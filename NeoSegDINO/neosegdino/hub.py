@@ -115,13 +115,11 @@ def use_file(
 
         tensors = weights.published(source, architecture)
         progress.start("copy")
-        from safetensors.torch import save_file
-
         with private_folder(name.folder.parent) as workplace:
             new = workplace / "weights"
             try:
                 new.mkdir()
-                save_file(tensors, new / FILE)
+                files.save_tensors(tensors, new / FILE)
             except OSError as error:
                 raise cannot_write(name.folder, error) from error
             return weights_store.put(name, new, f"file {source.name}", terms.name)

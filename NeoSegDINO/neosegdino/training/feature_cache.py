@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neosegdino.files import atomic_path
+from neosegdino.files import atomic_path, save_tensors
 from neosegdino.folders import cannot_write
 
 if TYPE_CHECKING:
@@ -62,9 +62,6 @@ class FeatureCache:
         OutputError
             The folder cannot be written or the disk is full.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import save_file
-
         size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
         if size > self.limit_bytes:
             return
@@ -74,10 +71,7 @@ class FeatureCache:
         except OSError as error:
             raise cannot_write(self.folder, error) from error
         with atomic_path(self._path(key)) as temporary:
-            try:
-                save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, temporary)
-            except SafetensorError as error:  # wraps what the system said
-                raise OSError(str(error)) from error
+            save_tensors(tensors, temporary)
         self._held = (self._held or 0) + size
 
     def entries(self) -> list[Path]:

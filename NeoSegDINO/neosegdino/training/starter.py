@@ -8,13 +8,13 @@ from pathlib import Path
 
 import msgspec
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from neosegdino.backbone import create_backbone
 from neosegdino.encoder import SliceEncoder
 from neosegdino.errors import TrainingError
-from neosegdino.files import atomic_path
+from neosegdino.files import atomic_path, save_tensors
 from neosegdino.model import WindowModel
 from neosegdino.spec import DecoderSpec, EncoderSpec, EncoderWeights, LocatorSpec, WindowSpec
 from neosegdino.synthesis.deformation import View
@@ -318,7 +318,7 @@ def _leave_average(folder: Path, shares: Mapping[str, float], target: str) -> No
 def save_weights(state: dict[str, Tensor], path: Path) -> None:
     """Write weights as float16 safetensors."""
     with atomic_path(path) as temporary:
-        save_file({name: tensor.half().cpu().contiguous() for name, tensor in state.items()}, temporary)
+        save_tensors({name: tensor.half() for name, tensor in state.items()}, temporary)
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:

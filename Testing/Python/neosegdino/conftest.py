@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from neosegdino.geometry import Grid
 from neosegdino.volume import Volume
 from oracle_fixtures import oracle, straight  # noqa: F401
 
+FULL_BYTES = 100_000
 INFANTS = Path(__file__).parents[4] / "shared" / "data" / "infant-images"
 
 
@@ -32,6 +35,25 @@ def head_volume() -> Callable[[Grid], Volume]:
         return Volume(phantom.head(phantom.everywhere(grid)).astype(np.float32), grid.affine, "phantom")
 
     return make
+
+
+@pytest.fixture
+def full_disk() -> Callable[[], AbstractContextManager[None]]:
+    """Return what lets no file grow beyond some bytes, as a disk does that is nearly full."""
+    resource = pytest.importorskip("resource", reason="limits of processes are POSIX")
+
+    @contextmanager
+    def full() -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (FULL_BYTES, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, handler)
+
+    return full
 
 
 @pytest.fixture(scope="module")

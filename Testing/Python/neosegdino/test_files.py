@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+import torch
 from neosegdino.errors import OutputError
-from neosegdino.files import atomic_path, sha256
+from neosegdino.files import atomic_path, save_tensors, sha256
+from safetensors.torch import load_file
 
 
 def test_the_file_appears_only_when_the_block_ends(tmp_path: Path) -> None:
@@ -69,6 +74,36 @@ def test_the_users_umask_rules_the_permissions(tmp_path: Path) -> None:
     finally:
         os.umask(previous)
     assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o640
+
+
+def test_a_read_only_file_system_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It refuses the removal of the temporary file too, even where there is none."""
+
+    def refuse(self: Path, *_args: object, **_options: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    for name in ("write_text", "unlink"):
+        monkeypatch.setattr(Path, name, refuse)
+    expected = pytest.raises(OutputError, match=r"x\.json: Read-only file system")
+    with expected as told, atomic_path(tmp_path / "x.json") as temporary:
+        temporary.write_text("x")
+    assert told.value.remedy
+
+
+def test_tensors_come_back_whatever_their_layout(tmp_path: Path) -> None:
+    tensors = {"turned": torch.arange(6.0).reshape(2, 3).T, "trained": torch.ones(2, requires_grad=True)}
+    save_tensors(tensors, tmp_path / "x.safetensors")
+    loaded = load_file(tmp_path / "x.safetensors")
+    assert loaded.keys() == tensors.keys() and all(torch.equal(loaded[name], tensors[name]) for name in tensors)
+
+
+def test_tensors_on_a_full_disk_are_an_output_error(
+    tmp_path: Path, full_disk: Callable[[], AbstractContextManager[None]]
+) -> None:
+    expected = pytest.raises(OutputError, match=r"x\.safetensors.*File too large")
+    with full_disk(), expected, atomic_path(tmp_path / "x.safetensors") as temporary:
+        save_tensors({"large": torch.zeros(1 << 16)}, temporary)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_sha256(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ import torch
 from hub_fixtures import ARCHITECTURE, CONTENT, TAG, files_under
 from module_samples.hub_server import Hub
 from neosegdino import hub, licences, weights_store
-from neosegdino.errors import Cancelled, WeightsError
+from neosegdino.errors import Cancelled, OutputError, WeightsError
 from neosegdino.progress import Event, Progress, ProgressEvent
 from neosegdino.weights_store import Name
 from safetensors.torch import load_file, save_file
@@ -264,6 +266,22 @@ def test_a_file_of_other_weights_leaves_the_good_ones(
         hub.use_file(ARCHITECTURE, TAG, source, accept_licence=False)
     assert good.read_bytes() == CONTENT
     assert weights_store.find(NAME) == good
+    assert files_under(home) == ["licences.json", "model.safetensors", "record.json"]
+
+
+def test_a_full_disk_leaves_the_good_ones(
+    agreed: None,
+    home: Path,
+    hub_server: Hub,
+    tmp_path: Path,
+    small_vit: dict[str, torch.Tensor],
+    full_disk: Callable[[], AbstractContextManager[None]],
+) -> None:
+    good = fetch()
+    save_file(small_vit, tmp_path / "downloaded.safetensors")
+    with full_disk(), pytest.raises(OutputError, match="File too large"):
+        hub.use_file(ARCHITECTURE, TAG, tmp_path / "downloaded.safetensors", accept_licence=False)
+    assert good.read_bytes() == CONTENT
     assert files_under(home) == ["licences.json", "model.safetensors", "record.json"]
 
 

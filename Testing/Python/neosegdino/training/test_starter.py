@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 import torch
 from neosegdino.bundle import load_bundle
 from neosegdino.bundle_store import DEFAULT, find_bundle
-from neosegdino.errors import BundleError, TrainingError
+from neosegdino.errors import BundleError, OutputError, TrainingError
 from neosegdino.loading import load_models
 from neosegdino.synthesis.deformation import View
 from neosegdino.synthesis.generator import Batch, Generator
@@ -39,6 +40,17 @@ def test_every_stage_leaves_its_weights_in_half_precision(weights: Path) -> None
     for stage in (*STAGES, "decoder"):
         assert {t.dtype for t in load_file(weights / f"{stage}.safetensors").values()} == {torch.float16}
         assert all(t.dtype == torch.float32 for t in starter.load_weights(weights / f"{stage}.safetensors").values())
+
+
+def test_a_full_disk_is_an_output_error_and_leaves_the_old_weights(
+    tmp_path: Path, full_disk: Callable[[], AbstractContextManager[None]]
+) -> None:
+    path = tmp_path / "image.safetensors"
+    starter.save_weights({"weight": torch.ones(2)}, path)
+    with full_disk(), pytest.raises(OutputError, match=r"image\.safetensors.*File too large"):
+        starter.save_weights({"weight": torch.zeros(1 << 16)}, path)
+    assert torch.equal(starter.load_weights(path)["weight"], torch.ones(2))
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_training_changes_the_encoder_in_its_stage_alone(weights: Path, maps: LabelMaps, tmp_path: Path) -> None:
