@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def read_table(path: str | Path, left: Values, right: Values) -> list[Case]:
 
     The columns ``image`` and ``labels`` are required: files, relative to the table or absolute. ``name`` (by default
     that of the image), ``subject`` (by default the name), ``left`` and ``right`` (values separated by spaces) may be
-    there. Other columns are passed over.
+    there. Other columns are passed over, also those without a name.
 
     Parameters
     ----------
@@ -70,14 +70,24 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     """Rows that are not blank, each with its line number."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, restkey="", restval="", strict=True)
+            reader = csv.DictReader(stream, restval="", strict=True)  # what is beyond the columns comes under None
             header = [name.strip().lower() for name in reader.fieldnames or ()]
             _check_header(path, header)
             reader.fieldnames = header
-            rows = [(reader.line_num, {key: str(value).strip() for key, value in row.items()}) for row in reader]
+            rows = [(reader.line_num, _stripped(path, reader.line_num, row)) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CaseError(f"{path} cannot be read as a CSV table: {error}.", "Save it as CSV, UTF-8.") from error
     return [(number, row) for number, row in rows if any(row.values())]
+
+
+def _stripped(path: Path, number: int, row: Mapping[str | None, str | list[str]]) -> dict[str, str]:
+    """Values of the columns that have a name."""
+    beyond = row.get(None) or []
+    if any(value.strip() for value in beyond):
+        raise CaseError(
+            f"{path.name}, line {number}: there are more values than columns.", "Put values with commas in quotes."
+        )
+    return {key: str(value).strip() for key, value in row.items() if key}
 
 
 def _check_header(path: Path, header: Sequence[str]) -> None:
@@ -97,16 +107,19 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
 
 def _case(path: Path, number: int, row: dict[str, str], left: Values, right: Values) -> Case:
     where = f"{path.name}, line {number}"
-    if "" in row:
-        raise CaseError(f"{where}: there are more values than columns.", "Put values with commas in quotes.")
     for column in _REQUIRED:
         if not row[column]:
             raise CaseError(f"{where}: no {column} is given.", "Name the file, or remove the line.")
     name = row.get("name") or stem(row["image"].replace("\\", "/"))
     sides = (_values(row, "left", where) or left, _values(row, "right", where) or right)
     check_values(*sides, where)
-    image, labels = (str(path.parent / Path(row[column]).expanduser()) for column in _REQUIRED)
+    image, labels = (_file(path, row[column]) for column in _REQUIRED)
     return Case(name, image, labels, row.get("subject") or name, *sides)
+
+
+def _file(path: Path, text: str) -> str:
+    """A file as seen from the table's folder."""
+    return str(path.parent / os.path.expanduser(text))  # noqa: PTH111 (Path's raises where there is no such user)
 
 
 def _values(row: dict[str, str], column: str, where: str) -> Values:

@@ -42,7 +42,7 @@ def _read(path: Path) -> dict[str, Any]:
     """
     try:
         report = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise click.BadParameter(f"{path} cannot be read as a report: {error}.") from error
     if not isinstance(report, dict) or report.get("schema") != _SCHEMA:
         raise click.BadParameter(f"{path} is no report of neosegdino segment.")

@@ -36,13 +36,13 @@ def test_written_into_a_file(reports: list[str], tmp_path: Path) -> None:
     assert result.exit_code == 7
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"schema": "another/1"}', None])
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"schema": "another/1"}', b'{"schema": "\xff"}', None])
 def test_what_is_no_report_is_named_and_nothing_is_written(
-    reports: list[str], tmp_path: Path, content: str | None
+    reports: list[str], tmp_path: Path, content: bytes | None
 ) -> None:
     bad, out = tmp_path / "bad.json", tmp_path / "cohort.csv"
     if content is not None:
-        bad.write_text(content, encoding="utf-8")
+        bad.write_bytes(content)
     result = CliRunner().invoke(main, ["table", *reports, str(bad), "--out", str(out)])
     assert result.exit_code == 2
     assert "bad.json" in result.stderr

@@ -37,6 +37,32 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        ",image,labels\n0,a.nii,b.nii\n1,c.nii,d.nii\n",  # the index that pandas writes
+        "image,labels,\na.nii,b.nii,\nc.nii,d.nii,\n",
+        "image,labels\na.nii,b.nii,\nc.nii,d.nii,\n",
+        ",image,,labels\nx,a.nii,y,b.nii,\n,c.nii,,d.nii,,\n",
+    ],
+)
+def test_columns_without_a_name_are_passed_over(tmp_path: Path, text: str) -> None:
+    found = find_cases(table(tmp_path, text))
+    assert [(Path(case.image).name, Path(case.labels).name) for case in found] == [
+        ("a.nii", "b.nii"),
+        ("c.nii", "d.nii"),
+    ]
+
+
+def test_homes_are_known_and_what_only_looks_like_one_is_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    (case,) = find_cases(table(tmp_path, "image,labels\n~/a.nii,~nobody-known/b.nii\n"))
+    assert (case.image, case.labels) == (str(tmp_path / "home" / "a.nii"), str(tmp_path / "~nobody-known" / "b.nii"))
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "no column 'image'"),
@@ -47,6 +73,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         ("image,labels\n", "lists no case"),
         ("image,labels\na.nii,\n", "line 2: no labels"),
         ("image,labels\na.nii,b.nii,c.nii\n", "line 2: there are more values than columns"),
+        (",image,labels\n0,a.nii,b.nii,c.nii\n", "line 2: there are more values than columns"),
         ("image,labels,left\na.nii,b.nii,x\n", "line 2: 'x' in column 'left'"),
         ("image,labels,left\na.nii,b.nii,2\n", "line 2: the value 2 stands for left and for right"),
         ("image,labels\nx/a.nii,b.nii\ny/A.nii,b.nii\n", "2 cases have the name a"),
