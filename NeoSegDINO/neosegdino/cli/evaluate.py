@@ -82,16 +82,15 @@ def evaluate(
             _check_place(out, overwrite)
             cases = source.find()
             found = _evaluated(work, cases, Progress(sink, cancelled.is_set, runs=max(1, len(cases))))
-            found.write(out)
         except NeoSegDINOError as error:
             sink(error_event(error))
             ctx.exit(error.exit_code)
+        refused = _written(found, out)
         if progress == "json":
-            _send(found, out, sink)
+            _send(found, out, refused, sink)
     if progress != "json":
-        click.echo(found.text())
-        click.echo(f"Written to {out}")
-    ctx.exit(found.exit_code)
+        _print(found, out, refused)
+    ctx.exit(found.exit_code if refused is None else refused.exit_code)
 
 
 def _evaluated(work: _Work, cases: list[Case], reports: Progress) -> Evaluation:
@@ -103,16 +102,39 @@ def _evaluated(work: _Work, cases: list[Case], reports: Progress) -> Evaluation:
         ) from error
 
 
+def _written(found: Evaluation, out: Path) -> NeoSegDINOError | None:
+    """Write what was found; its figures may have taken hours, so that an error is to be told beside them."""
+    try:
+        found.write(out)
+    except NeoSegDINOError as error:
+        return error
+    return None
+
+
 def _check_place(out: Path, overwrite: bool) -> None:
-    """Check before any work that the evaluation may be written."""
+    """Check before any work that the evaluation can and may be written."""
     from neosegdino.evaluation.results import check_folder
+    from neosegdino.folders import private_folder
 
     check_folder(out)
     if not overwrite and out.is_dir() and any(out.iterdir()):
         raise OutputError(f"{out} holds an evaluation already.", "Add --overwrite, or choose another folder.")
+    with private_folder(next(folder for folder in out.absolute().parents if folder.exists())):
+        pass
 
 
-def _send(found: Evaluation, out: Path, sink: Sink) -> None:
+def _print(found: Evaluation, out: Path, refused: NeoSegDINOError | None) -> None:
+    click.echo(found.text())
+    if refused is None:
+        click.echo(f"Written to {out}")
+    else:
+        show.show_error(refused)
+
+
+def _send(found: Evaluation, out: Path, refused: NeoSegDINOError | None, sink: Sink) -> None:
     document: dict[str, Any] = msgspec.to_builtins(found.document())
     warnings = [f"Not evaluated: {failure.text()}" for failure in found.failures]
-    sink(ResultEvent({"out": str(out), "warnings": warnings, "evaluation": document}))
+    place = str(out) if refused is None else None
+    sink(ResultEvent({"out": place, "warnings": warnings, "evaluation": document}))
+    if refused is not None:
+        sink(error_event(refused))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from neosegdino.cli import main
+from neosegdino.errors import OutputError
 from neosegdino.volume import save_labels, save_volume
 from oracle_bundle import make_oracle_bundle, make_view, truth, volume_on
 from phantom import everywhere
@@ -125,6 +126,44 @@ def test_a_folder_with_other_files_is_refused_before_any_work(source: Path) -> N
     assert result.exit_code == 7
     assert "holds other files" in result.stderr
     assert names(source / "found") == before
+
+
+def test_a_place_that_cannot_be_written_is_found_before_any_work(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("neosegdino.cli.case_options.find_cases", lambda *_: pytest.fail("work was begun"))
+    result = of_folder(source, tmp_path / "file" / "deep" / "out")
+    assert result.exit_code == 7
+    assert "Cannot write" in result.stderr and "file" in result.stderr
+
+
+def test_looking_at_the_place_leaves_nothing_there(source: Path, tmp_path: Path) -> None:
+    before = names(tmp_path)
+    assert of_folder(source / "absent", tmp_path / "deep" / "out").exit_code == 9
+    assert names(tmp_path) == before
+
+
+@pytest.mark.parametrize("progress", ["none", "json"])
+def test_figures_are_shown_when_they_cannot_be_written(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, progress: str
+) -> None:
+    """As when the disk has become full meanwhile."""
+
+    def full(folder: Path, target: Path) -> None:
+        raise OutputError(f"Cannot write {target}: No space left on device.", "Make room.")
+
+    monkeypatch.setattr("neosegdino.evaluation.results.move_into_place", full)
+    result = of_folder(source, tmp_path / "out", "--progress", progress)
+    assert result.exit_code == 7
+    assert "No space left" in result.stderr and "Written to" not in result.stdout
+    if progress == "none":
+        assert "2 cases of 2 subjects" in result.stdout and "1.000" in result.stdout
+    else:
+        *_, made, failed = events(result)
+        assert (made["event"], made["output"]["out"]) == ("result", None)
+        assert len(made["output"]["evaluation"]["rows"]) == 4
+        assert (failed["event"], failed["exit_code"]) == ("error", 7)
 
 
 @pytest.mark.parametrize(
