@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -85,6 +86,8 @@ def _option(name: str, value: Any) -> list[str]:
         return [flag] if value else [flag.replace("--", "--no-", 1)]
     if isinstance(value, tuple):
         return [flag, ",".join(str(part) for part in value)]
+    if isinstance(value, dict):
+        return [flag, json.dumps(value)]
     return [flag, str(value)]
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from neosegdino.cli import show, watch
 from neosegdino.cli.case_options import CaseSource, case_source
-from neosegdino.cli.numbers import three
+from neosegdino.cli.numbers import json_object, three, three_lengths
 from neosegdino.errors import DependencyError, NeoSegDINOError, Paused
 from neosegdino.progress import Progress, ResultEvent, Sink, error_event
 from neosegdino.training.settings import FinetuneSettings
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from neosegdino.cases.case import Case
 
 _DEFAULT = FinetuneSettings()
+_GIVEN = click.core.ParameterSource.COMMANDLINE
+_WITH_RESUME = ("resume", "device", "progress")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -38,8 +40,18 @@ def _settings(command: Command) -> Command:
             help="Windows per axis around the hippocampi, with --windows all.",
         ),
         click.option("--window", metavar="X,Y,Z", callback=three, help="Voxels of a window; by default the bundle's."),
+        click.option(
+            "--spacing-mm", metavar="X,Y,Z", callback=three_lengths, help="The model's grid; by default the bundle's."
+        ),
         click.option("--arms", type=click.Choice(["shared", "per-window"]), default=_DEFAULT.arms, show_default=True),
         click.option("--decoder", default="", help="Head to train; by default the bundle's."),
+        click.option(
+            "--decoder-options",
+            metavar="JSON",
+            default="{}",
+            callback=json_object,
+            help='Options of the head that --decoder names, such as {"dropout": 0.1}.',
+        ),
         click.option("--from-scratch", is_flag=True, help="Start the decoder from random weights."),
         click.option("--epochs", default=_DEFAULT.epochs, show_default=True, help="Passes over the cases at most."),
         click.option("--rate", default=_DEFAULT.rate, show_default=True, help="Highest learning rate."),
@@ -99,6 +111,10 @@ def finetune(
     """
     if (source is None) == (resume is None) or (source is not None and out is None):
         raise click.UsageError("Give cases and --out RUN, or --resume RUN.")
+    if resume is not None:
+        _refuse_settings(ctx)
+    if as_json and not estimate:
+        raise click.UsageError("--json goes with --estimate.")
     if estimate:
         assert source is not None
         _print_estimate(source, _checked({**chosen, "device": device or "auto"}), leave_out_bad, as_json)
@@ -117,6 +133,17 @@ def finetune(
 
     with show.sink(progress) as sink, watch.cancel_on_signals() as cancelled:
         ctx.exit(_run(work, sink, cancelled, as_event=progress == "json"))
+
+
+def _refuse_settings(ctx: click.Context) -> None:
+    """A run that goes on keeps its settings; those given beside would go unheard."""
+    given = [
+        option.opts[0]
+        for option in ctx.command.params
+        if option.name not in _WITH_RESUME and ctx.get_parameter_source(option.name or "") == _GIVEN
+    ]
+    if given:
+        raise click.UsageError(f"--resume goes on with the settings that the run began with: leave {given[0]} out.")
 
 
 def _run(work: Callable[[Progress], Bundle], sink: Sink, cancelled: threading.Event, *, as_event: bool) -> int:
