@@ -98,8 +98,13 @@ class FinetuneRun:
 
     @property
     def bundle(self) -> Path | None:
-        """Folder of the finished model."""
-        return Path(self.status.bundle) if self.state == "finished" and self.status is not None else None
+        """Folder of the finished model, wherever the run's folder is now."""
+        if self.state != "finished":
+            return None
+        try:
+            return self.files.bundle_of(self.files.read_plan())
+        except TrainingError:
+            return None
 
     @property
     def model(self) -> str:

@@ -164,6 +164,10 @@ class Progress:
         self._done_share, self._steps, self._total = 0.0, 0, 1
         self._emit()
 
+    def cancelled(self) -> bool:
+        """Whether the work is to stop, for work that reports to another one meanwhile."""
+        return self._cancelled()
+
     def log(self, message: str, level: Literal["info", "warning"] = "info") -> None:
         """Tell the user something."""
         self._sink(LogEvent(level, message))

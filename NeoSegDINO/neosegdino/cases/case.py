@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+import msgspec
+
 from neosegdino.spec import Spec
 
 SIDES = {"left": 1, "right": 2}
@@ -23,3 +27,8 @@ class Case(Spec, frozen=True):
     """Values of the left hippocampus; all others but `right` are background."""
     right: tuple[int, ...] = (2,)
     """Values of the right hippocampus."""
+
+    def absolute(self) -> Case:
+        """Return the case with files that are found from any folder; links are not followed."""
+        image, labels = os.path.abspath(self.image), os.path.abspath(self.labels)  # noqa: PTH100 (resolve follows links)
+        return msgspec.structs.replace(self, image=image, labels=labels)

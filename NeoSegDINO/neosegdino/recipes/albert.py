@@ -20,7 +20,7 @@ from neosegdino.recipes.albert_options import AlbertOptions
 from neosegdino.recipes.folds import held_out_folds
 from neosegdino.spec import Shape, Spec
 from neosegdino.training.run_folder import RunFolder
-from neosegdino.training.settings import FinetuneSettings
+from neosegdino.training.settings import FinetuneSettings, absolute_bundle
 from neosegdino.training.split import split_by_subject
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ def run_albert(
 
     out, options = Path(out), options or AlbertOptions()
     cases, left_out = usable_cases(folder, options, leave_out_bad=leave_out_bad)
-    _claim(out, _Plan(options, tuple(cases), tuple(left_out)))
+    options = msgspec.structs.replace(options, bundle=absolute_bundle(options.bundle))
+    _claim(out, _Plan(options, tuple(case.absolute() for case in cases), tuple(left_out)))
     folds = _folds(cases, options)
     for number, fold in enumerate(folds):
         _run_fold(fold, out, options, _Part(sink, cancelled, number, len(folds)))
@@ -176,7 +177,7 @@ def _claim(out: Path, plan: _Plan) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         before = msgspec.json.decode(path.read_bytes(), type=_Plan) if path.is_file() else None
-    except (msgspec.DecodeError, OSError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
         if isinstance(error, OSError):
             raise cannot_write(out, error) from error
         raise TrainingError(f"{path} cannot be read: {error}.", "Choose another folder for --out.") from error
@@ -252,7 +253,7 @@ def _document(path: Path) -> Document:
 
     try:
         return msgspec.json.decode(path.read_bytes(), type=Document)
-    except (msgspec.DecodeError, OSError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
         raise TrainingError(
             f"{path} cannot be read: {error}.", "Remove that fold's evaluation and start again."
         ) from error

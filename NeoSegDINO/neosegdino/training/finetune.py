@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from neosegdino.bundle import Bundle, load_bundle
 from neosegdino.cases.case import Case
 from neosegdino.cases.loading import load_case
 from neosegdino.device import DeviceChoice, line, resolve
-from neosegdino.errors import TrainingError
+from neosegdino.errors import OutputError, TrainingError
 from neosegdino.folders import cannot_write
 from neosegdino.inference import Run
+from neosegdino.locks import locked
 from neosegdino.progress import LogEvent, Progress
 from neosegdino.training.feature_cache import FeatureCache
 from neosegdino.training.plan import check_unchanged, make_plan, planned_bundle
@@ -105,14 +107,9 @@ def resume(out: str | Path, *, device: str | None = None, progress: Progress | N
 def _run(folder: RunFolder, plan: Plan, device: str, progress: Progress, *, check: bool) -> Bundle:
     status = folder.read_status()
     if status is not None and status.state == "finished":
-        return load_bundle(status.bundle)
+        return load_bundle(folder.bundle_of(plan))
     with joined(device) as ranks:
-        if ranks.first and folder.running():
-            raise TrainingError(f"Another process is at work on {folder.folder}.", "Wait for it, or ask it to pause.")
-        if ranks.first:
-            folder.remove_leftovers()
-            folder.write_plan(plan)
-        reporter = Reporter(folder, progress, ranks.first)
+        reporter = _claimed(folder, plan, progress) if ranks.first else Reporter(folder, progress, active=False)
         try:
             if check:
                 check_unchanged(plan)
@@ -120,6 +117,19 @@ def _run(folder: RunFolder, plan: Plan, device: str, progress: Progress, *, chec
         except BaseException as error:
             reporter.fail(error)
             raise
+
+
+def _claimed(folder: RunFolder, plan: Plan, progress: Progress) -> Reporter:
+    """Take the run for this process, of all that may want it at this moment."""
+    busy = TrainingError(f"Another process is at work on {folder.folder}.", "Wait for it, or ask it to pause.")
+    with ExitStack() as lock:
+        with suppress(OutputError):  # on a file system without locks the status alone keeps others out
+            lock.enter_context(locked(folder.folder / ".lock", busy))
+        if folder.running():
+            raise busy
+        folder.remove_leftovers()
+        folder.write_plan(plan)
+        return Reporter(folder, progress)
 
 
 def _choice(device: str, ranks: Ranks) -> DeviceChoice:
@@ -151,7 +161,7 @@ def _work(folder: RunFolder, plan: Plan, choice: DeviceChoice, reporter: Reporte
         made = write_result(folder, plan, bundle, material.student, trainer.position, choice, reporter)
         reporter.finish(str(made.folder))
     ranks.barrier()
-    return load_bundle(folder.bundles / plan.settings.name)
+    return load_bundle(folder.bundle_of(plan))
 
 
 def _material(folder: RunFolder, plan: Plan, bundle: Bundle, choice: DeviceChoice, reporter: Reporter) -> _Material:

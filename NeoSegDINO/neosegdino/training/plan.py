@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from neosegdino import files
 from neosegdino.bundle import Bundle
 from neosegdino.bundle_store import find_bundle
 from neosegdino.cases.case import Case
 from neosegdino.errors import CaseError, TrainingError
 from neosegdino.training.run_folder import Plan, PlannedCase
-from neosegdino.training.settings import FinetuneSettings
+from neosegdino.training.settings import FinetuneSettings, absolute_bundle
 from neosegdino.training.tuned_spec import tuned_spec
 
 
 def make_plan(
     training: Sequence[Case], validation: Sequence[Case], settings: FinetuneSettings, left_out: Sequence[str] = ()
 ) -> Plan:
-    """Fix what a run does.
+    """Fix what a run does; its files are named so that it may go on from any folder.
 
     Raises
     ------
@@ -35,9 +37,9 @@ def make_plan(
     bundle = find_bundle(settings.bundle)
     tuned_spec(bundle.spec, settings)
     return Plan(
-        settings,
-        tuple(_planned(case) for case in training),
-        tuple(_planned(case) for case in validation),
+        msgspec.structs.replace(settings, bundle=absolute_bundle(settings.bundle)),
+        tuple(_planned(case.absolute()) for case in training),
+        tuple(_planned(case.absolute()) for case in validation),
         str(bundle.folder.resolve()),
         bundle.sha256,
         tuple(left_out),

@@ -14,7 +14,9 @@ from neosegdino.training.run_folder import RunFolder, Status
 
 STAGES = {"check": 1.0, "train": 30.0, "evaluate": 6.0, "write": 0.5}
 """Stages of a run and their expected shares of the time."""
+_BEFORE_TRAINING = ("", "check")
 _EVERY_S = 0.5
+_HOW_FAR = ("fraction", "epoch", "epochs", "step", "steps", "best_epoch", "best_dice")
 _RECENT = 40
 """Steps over which the rate is measured."""
 
@@ -38,7 +40,8 @@ class Reporter:
         self._folder = folder
         self._progress = progress
         self._active = active
-        self._status = Status("starting", os.getpid(), psutil.Process().create_time())
+        self._former = folder.read_status() if active else None
+        self._status = _begun(self._former, os.getpid(), psutil.Process().create_time())
         self._written = 0.0
         self._ends: list[float] = []
         progress.plan(STAGES)
@@ -81,8 +84,8 @@ class Reporter:
         self._progress.advance()
 
     def asked(self) -> bool:
-        """Whether a request waits."""
-        return self._active and self._folder.request_file.exists()
+        """Whether a request waits, or the one who watches the progress cancels."""
+        return self._active and (self._progress.cancelled() or self._folder.request_file.exists())
 
     def obey(self) -> None:
         """Raise what a waiting request asks for."""
@@ -105,12 +108,20 @@ class Reporter:
         self._progress.finish()
 
     def fail(self, error: BaseException) -> None:
-        """The run ended without a result."""
+        """The run ended without a result; one that was to go on and had not begun to stands as it stood before."""
+        former = self._former
+        if former is not None and former.step and former.state != "failed" and self._status.stage in _BEFORE_TRAINING:
+            self._keep(former)
+            return
         message, remedy = str(error) or type(error).__name__, ""
         if isinstance(error, NeoSegDINOError):
             message, remedy = error.message, error.remedy
         state = "paused" if isinstance(error, Paused) else "cancelled" if isinstance(error, Cancelled) else "failed"
-        self._set(state=state, message=message, remedy=remedy, remaining_s=None)
+        self._keep(msgspec.structs.replace(self._status, state=state, message=message, remedy=remedy, remaining_s=None))
+
+    def _keep(self, status: Status) -> None:
+        """Write the last status."""
+        self._status = status
         try:
             self._write(at_once=True)
         except OutputError as refused:  # a full disk, say: why the run ended must not be lost over it
@@ -124,3 +135,11 @@ class Reporter:
         if self._active and (at_once or now - self._written >= _EVERY_S):
             self._folder.write_status(self._status)
             self._written = now
+
+
+def _begun(former: Status | None, pid: int, began: float) -> Status:
+    """First status of a worker; one that goes on begins with how far the run had come."""
+    new = Status("starting", pid, began)
+    if former is None:
+        return new
+    return msgspec.structs.replace(new, **{name: getattr(former, name) for name in _HOW_FAR})

@@ -54,7 +54,7 @@ def write_result(
             CURVES: curves_table(position.points),
             "curves.png": curves_picture(position.points, best_epoch),
         }
-        return write_bundle(folder.bundles / spec.name, spec, _tensors(base, student), texts, replace=True)
+        return write_bundle(folder.bundle_of(plan), spec, _tensors(base, student), texts, replace=True)
 
     reporter.stage("evaluate", len(plan.validation))
     made = write([])

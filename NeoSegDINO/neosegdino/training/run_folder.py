@@ -15,6 +15,7 @@ import msgspec
 from neosegdino.cases.case import Case
 from neosegdino.errors import TrainingError
 from neosegdino.files import atomic_path
+from neosegdino.folders import remove_leftovers
 from neosegdino.spec import Spec
 from neosegdino.training.settings import FinetuneSettings
 
@@ -127,6 +128,10 @@ class RunFolder:
             raise TrainingError(f"{self.folder} holds no fine-tuning run: it has no run.json.", "Give a run's folder.")
         return self._read(self.plan_file, Plan)
 
+    def bundle_of(self, plan: Plan) -> Path:
+        """Folder of the bundle that comes out; that of the status goes astray when the run's folder is moved."""
+        return self.bundles / plan.settings.name
+
     def write_status(self, status: Status) -> None:
         """Write the status."""
         self._write(self.status_file, status)
@@ -172,7 +177,8 @@ class RunFolder:
             return False
 
     def remove_leftovers(self) -> None:
-        """Remove unfinished files that a killed worker left; those of the last minute may be another's at work."""
+        """Remove what a killed worker left unfinished; files of the last minute may be another's at work."""
+        remove_leftovers(self.bundles)
         found = [path for folder in (self.folder, self.features) for path in folder.glob(".neosegdino-*")]
         for path in found:
             if path.is_file() and time.time() - path.stat().st_mtime > _FRESH_S:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 
+from neosegdino.bundle_check import MANIFEST
 from neosegdino.spec import Positive, PositiveFloat, Shape, Spacing, Spec, WindowMode
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -54,3 +57,10 @@ class FinetuneSettings(Spec, frozen=True):
     device: str = "auto"
     cache_gb: PositiveFloat = 20.0
     """Bound of the feature cache."""
+
+
+def absolute_bundle(bundle: str | None) -> str | None:
+    """Name a bundle so that it is found from any folder: a folder by its whole path, one of the store as it was."""
+    if bundle is None or not (Path(bundle) / MANIFEST).exists():
+        return bundle
+    return os.path.abspath(bundle)  # noqa: PTH100 (resolve follows links)

@@ -231,6 +231,12 @@ def test_a_file_that_is_damaged_for_good_is_told(started, slicer_scene, monkeypa
     assert "status.json cannot be read" in str(run.error)
 
 
+def test_a_finished_run_that_was_moved_gives_its_model(started, tmp_path):
+    run = started("works", "finished")
+    run.folder.rename(tmp_path / "archive")
+    assert run_in(tmp_path / "archive").bundle == tmp_path / "archive" / "bundle" / "mine"
+
+
 def test_no_run_is_found_where_there_is_none(tmp_path):
     assert run_in(tmp_path) is None
 

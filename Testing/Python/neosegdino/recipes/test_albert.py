@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -111,6 +112,23 @@ def stamps(out: Path) -> dict[str, float]:
 
 
 @pytest.mark.slow
+def test_it_goes_on_from_another_folder(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_tiny_bundle(tmp_path / "tiny")
+    asked: list[str | None] = []
+
+    def stop(fold: object, out: Path, options: AlbertOptions, part: object) -> None:
+        asked.append(options.bundle)
+        raise Cancelled("Cancelled.")
+
+    monkeypatch.setattr("neosegdino.recipes.albert._run_fold", stop)
+    for here in (tmp_path, folder):
+        monkeypatch.chdir(here)
+        data, out, bundle = (os.path.relpath(path, here) for path in (folder, tmp_path / "out", tmp_path / "tiny"))
+        with pytest.raises(Cancelled):
+            run_albert(data, out, AlbertOptions(contrast="T2", bundle=bundle))
+    assert asked == [str(tmp_path / "tiny")] * 2
+
+
 def test_from_files_to_the_table_with_an_interruption(folder: Path, tmp_path: Path) -> None:
     bundle, out = make_tiny_bundle(tmp_path / "tiny"), tmp_path / "out"
     options = AlbertOptions(contrast="T2", folds=2, epochs=1, views=1, bundle=str(bundle), device="cpu")

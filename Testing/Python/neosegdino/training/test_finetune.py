@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 from neosegdino.bundle import load_bundle
@@ -12,7 +14,8 @@ from neosegdino.progress import Progress
 from neosegdino.training import finetune as road
 from neosegdino.training import trainer
 from neosegdino.training.finetune import finetune, resume
-from neosegdino.training.run_folder import RunFolder
+from neosegdino.training.run_folder import Plan, RunFolder
+from neosegdino.training.settings import FinetuneSettings
 from safetensors.torch import load_file
 from tiny_bundle import make_tiny_bundle
 from training_cases import make_cases, quick
@@ -217,9 +220,73 @@ def test_lost_files_are_named(bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(Paused):
         finetune(own, [], quick(bundle, epochs=9), run.folder, progress=Progress(AskAfter(run, "pause", 3)))
     Path(own[1].labels).unlink()
+    before = run.read_status()
+    assert before is not None and (before.state, before.step > 0) == ("paused", True)
     with pytest.raises(CaseError, match=r"case1.*case1_labels\.nii cannot be read"):
         resume(run.folder)
-    assert run.read_status().state == "failed"  # type: ignore[union-attr]
+    assert run.read_status() == before  # a paused run that cannot go on now may go on later
+    make_cases(tmp_path / "own", 2)
+    assert resume(run.folder).folder.is_dir()
+
+
+def test_a_run_begun_with_relative_paths_goes_on_from_another_folder(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absolute = make_cases(tmp_path / "own", 2)
+    run = RunFolder("run")
+
+    def seen_from(folder: Path) -> tuple[list[Case], FinetuneSettings]:
+        """Cases and settings as typed in a folder."""
+        there = [os.path.relpath(path, folder) for case in absolute for path in (case.image, case.labels)]
+        pairs = zip(absolute, there[::2], there[1::2], strict=True)
+        cases = [msgspec.structs.replace(case, image=image, labels=labels) for case, image, labels in pairs]
+        return cases, quick(Path(os.path.relpath(bundle, folder)), epochs=9)
+
+    monkeypatch.chdir(tmp_path)
+    cases, settings = seen_from(tmp_path)
+    for _ in range(2):
+        with pytest.raises(Paused):
+            finetune(cases, [], settings, run.folder, progress=Progress(AskAfter(run, "pause", 3)))
+        monkeypatch.chdir(tmp_path / "own")
+        cases, settings = seen_from(tmp_path / "own")
+        run = RunFolder(Path("..", "run"))
+    assert resume(run.folder).folder.is_dir()
+
+
+def test_a_finished_run_may_be_moved(bundle: Path, cases: list[Case], tmp_path: Path) -> None:
+    made = finetune(cases[:2], [], quick(bundle, name="mine"), tmp_path / "run")
+    sha256 = made.sha256
+    (tmp_path / "run").rename(tmp_path / "archive")
+    found = resume(tmp_path / "archive")
+    assert (found.folder, found.sha256) == (tmp_path / "archive" / "bundle" / "mine", sha256)
+
+
+def test_of_two_that_resume_at_the_same_moment_one_goes_on(
+    bundle: Path, cases: list[Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    with pytest.raises(Paused):
+        finetune(cases[:2], [], quick(bundle), run.folder, progress=Progress(AskAfter(run, "pause", 3)))
+    errors: list[TrainingError] = []
+    original, threads = RunFolder.write_plan, list[threading.Thread]()
+
+    def second() -> None:
+        try:
+            resume(run.folder)
+        except TrainingError as error:
+            errors.append(error)
+
+    def between_the_look_and_the_first_status(self: RunFolder, plan: Plan) -> None:
+        original(self, plan)
+        if not threads:
+            threads.append(threading.Thread(target=second))
+            threads[0].start()
+            threads[0].join(1)
+
+    monkeypatch.setattr(RunFolder, "write_plan", between_the_look_and_the_first_status)
+    resume(run.folder)
+    threads[0].join(60)
+    assert "Another process is at work" in str(errors[0])
 
 
 def test_no_run_no_resuming(tmp_path: Path) -> None:

@@ -45,6 +45,31 @@ def test_the_bundle_is_found_from_another_folder(
     plan = make_plan(cases, [], quick(Path("./tiny")))
     monkeypatch.chdir(tmp_path)
     assert planned_bundle(plan).folder == made.resolve()
+    assert make_plan(cases, [], quick(Path("here/tiny"))) == plan
+
+
+def test_a_bundle_of_the_store_keeps_its_name(
+    cases: list[Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEOSEGDINO_MODELS", str(make_tiny_bundle(tmp_path / "store" / "tiny").parent))
+    assert make_plan(cases, [], quick(Path("tiny"))).settings.bundle == "tiny"
+
+
+def test_cases_are_found_from_another_folder_by_the_links_that_were_given(
+    tiny: Bundle, cases: list[Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "linked").symlink_to(tmp_path / "cases")
+    monkeypatch.chdir(tmp_path / "cases")
+    given = [
+        msgspec.structs.replace(case, image=Path(case.image).name, labels=f"../linked/{Path(case.labels).name}")
+        for case in cases
+    ]
+    plan = make_plan(given[:2], given[2:], quick(tiny.folder))
+    monkeypatch.chdir(tmp_path)
+    check_unchanged(plan)
+    planned = [planned.case for planned in (*plan.training, *plan.validation)]
+    assert [case.image for case in planned] == [case.image for case in cases]
+    assert planned[0].labels == str(tmp_path / "linked" / "case0_labels.nii")
 
 
 @pytest.mark.parametrize("kind", ["image", "labels"])

@@ -120,8 +120,10 @@ def test_a_request_to_an_earlier_worker_does_not_stop_this_one(folder: RunFolder
 def test_the_one_who_watches_the_progress_may_cancel(folder: RunFolder) -> None:
     reporter = Reporter(folder, Progress(cancelled=lambda: status(folder).stage == "train"))
     reporter.stage("check")
+    assert not reporter.asked()
     with pytest.raises(Cancelled):
         reporter.stage("train")
+    assert reporter.asked()
 
 
 @pytest.mark.parametrize(
@@ -151,6 +153,37 @@ def test_going_on_forgets_why_the_run_ended(folder: RunFolder, reporter: Reporte
     reporter.fail(ValueError("odd"))
     Reporter(folder, Progress()).finish("bundle")
     assert (status(folder).message, status(folder).state) == ("", "finished")
+
+
+def left_behind(folder: RunFolder, state: Any, **fields: Any) -> Status:
+    """Status of a worker that is gone."""
+    left = Status(state, 1, 1.0, stage="train", epoch=2, step=7, steps=20, fraction=0.35, best_dice=0.5, **fields)
+    folder.write_status(left)
+    return left
+
+
+@pytest.mark.parametrize("state", ["paused", "cancelled", "training"])
+def test_going_on_that_fails_before_it_has_begun_changes_nothing(folder: RunFolder, state: Any) -> None:
+    left = left_behind(folder, state, message="Paused.")
+    reporter = Reporter(folder, Progress())
+    assert (status(folder).state, status(folder).step, status(folder).pid) == ("starting", 7, os.getpid())
+    reporter.stage("check", 3, device="CPU")
+    reporter.fail(VolumeError("a.nii is empty."))
+    assert status(folder) == left
+
+
+def test_going_on_that_fails_later_is_told(folder: RunFolder) -> None:
+    left_behind(folder, "paused")
+    reporter = Reporter(folder, Progress())
+    reporter.stage("train", 20, state="training", steps=20, step=7)
+    reporter.fail(TrainingError("No number."))
+    assert (status(folder).state, status(folder).message, status(folder).step) == ("failed", "No number.", 7)
+
+
+def test_a_run_that_fails_anew_says_the_new_reason_and_how_far_it_had_come(folder: RunFolder) -> None:
+    left_behind(folder, "failed", message="old")
+    Reporter(folder, Progress()).fail(VolumeError("new"))
+    assert (status(folder).state, status(folder).message, status(folder).step) == ("failed", "new", 7)
 
 
 def test_notes_are_kept_once_and_told(folder: RunFolder) -> None:

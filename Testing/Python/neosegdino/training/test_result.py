@@ -175,6 +175,20 @@ def test_a_request_stops_the_measuring_and_going_on_ends_well(
     assert len(end.write().spec.accuracy) >= 2
 
 
+def test_cancelling_from_outside_stops_the_measuring(base: Bundle, cases: list[Case], tmp_path: Path) -> None:
+    end = Ending(base, cases, tmp_path / "run", validation=2)
+    cancelled: list[str] = []
+
+    def sink(event: Event) -> None:
+        if isinstance(event, ProgressEvent) and event.stage == "evaluate":
+            cancelled.append(event.stage)  # Ctrl-C as soon as the measuring has begun
+
+    end.reporter = Reporter(end.folder, Progress(sink, lambda: bool(cancelled)))
+    with pytest.raises(Cancelled):
+        end.write()
+    assert not end.folder.evaluation.exists()
+
+
 def test_a_validation_case_that_is_gone_is_noted(base: Bundle, cases: list[Case], tmp_path: Path) -> None:
     own = make_cases(tmp_path / "own", 3)
     end = Ending(base, own, tmp_path / "run", validation=2)

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from neosegdino.cases.case import Case
 from neosegdino.errors import TrainingError
+from neosegdino.folders import HOST
 from neosegdino.training.run_folder import CurvePoint, Plan, PlannedCase, RunFolder, Status
 from neosegdino.training.settings import FinetuneSettings
 
@@ -151,6 +152,12 @@ def test_leftovers_of_a_killed_worker_go_but_not_what_is_being_written(tmp_path:
         path.write_text("[]")
     os.utime(old, (1, 1))
     os.utime(folder.curves_file, (1, 1))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    copies = [folder.bundles / f".neosegdino-{HOST}-{pid}-{'0' * 16}" for pid in (gone.pid, os.getpid())]
+    for copy in copies:
+        (copy / "bundle").mkdir(parents=True)
     folder.remove_leftovers()
+    assert [copy.exists() for copy in copies] == [False, True]
     assert not old.exists()
     assert fresh.exists() and folder.curves_file.exists()
