@@ -43,16 +43,19 @@ def write_table(run_folder: Path, cases: Sequence[Case]) -> Path:
 
 
 def add_cases(known: Sequence[Case], new: Sequence[Case]) -> list[Case]:
-    """Known cases and new ones, whose names are made unique; a case that is there already is not added again."""
+    """Known cases and new ones, whose names are made unique; the same files again take the place of the known case."""
     import msgspec
 
-    together = list(known)
-    pairs = {(case.image, case.labels) for case in known}
-    for case in new:
-        if (case.image, case.labels) in pairs:
-            continue
-        name = unique_name(case.name, {other.name for other in together})
-        together.append(msgspec.structs.replace(case, name=name))
+    pairs = {(case.image, case.labels): case for case in known}
+    again = {(case.image, case.labels): case for case in new}
+    taken = {case.name for pair, case in pairs.items() if pair not in again}
+    together = []
+    for pair in {**pairs, **again}:
+        case = again.get(pair) or pairs[pair]
+        if pair in again:
+            case = msgspec.structs.replace(case, name=unique_name(case.name, taken))
+            taken.add(case.name)
+        together.append(case)
     return together
 
 

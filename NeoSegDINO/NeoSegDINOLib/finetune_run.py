@@ -303,13 +303,20 @@ class FinetuneRun:
             self.state = "cancelled"
             return
         self.state = "failed"
-        self.error = told_error(self._said(), exit_code)
+        self.error = self._why(exit_code)
 
-    def _said(self) -> str:
-        """What the latest worker has put into the log."""
-        with self.files.log_file.open("rb") as log:
-            log.seek(self._log_start)
-            return log.read().decode("utf-8", errors="replace")
+    def _why(self, exit_code: int) -> NeoSegDINOError:
+        """Why the latest worker ended, by what it has put into the log."""
+        try:
+            with self.files.log_file.open("rb") as log:
+                log.seek(self._log_start)
+                said = log.read().decode("utf-8", errors="replace")
+        except OSError as error:
+            return TrainingError(
+                _("The log of the run cannot be read: {error}.").format(error=error),
+                _("Bring the folder of the run back if it was removed or moved, or choose another one."),
+            )
+        return told_error(said, exit_code)
 
     def _state_of(self, status: Status) -> State:
         if status.state not in ("starting", "training"):

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import slicer
+import vtk
 from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
 
 from NeoSegDINOLib.case_export import NodePair, subject_of
 from NeoSegDINOLib.nodes import why_not
 from NeoSegDINOLib.side_choices import Part, guess_sides, parts_of
+from NeoSegDINOLib.timer import Timer
+
+SETTLE_MS = 150
+"""The labels are looked at this long after their last change: every stroke of a brush is one."""
 
 
-class PairForm:
+class PairForm(VTKObservationMixin):
     """Volume, labels, which of them is left and right, and the subject.
 
     Parameters
@@ -24,9 +31,11 @@ class PairForm:
     """
 
     def __init__(self, ui: Any, on_change: Callable[[], None]) -> None:
+        VTKObservationMixin.__init__(self)
         self._ui = ui
         self._on_change = on_change
         self._parts: list[Part] = []
+        self._settle = Timer(SETTLE_MS, self.refresh, once=True)
         ui.pairVolumeSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.on_volume_chosen)
         ui.pairLabelsSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.on_labels_chosen)
         for combo in (ui.leftComboBox, ui.rightComboBox):
@@ -39,8 +48,44 @@ class PairForm:
 
     def on_labels_chosen(self, node: Any) -> None:
         """Offer the parts of the labels, the most likely ones first chosen."""
-        self._parts = parts_of(node)
-        for combo, key in zip((self._ui.leftComboBox, self._ui.rightComboBox), guess_sides(self._parts), strict=True):
+        self.leave()
+        self._follow(node)
+        parts = parts_of(node)
+        self._offer(parts, guess_sides(parts))
+        self._on_change()
+
+    def refresh(self) -> None:
+        """Offer the parts that the labels have now; what was chosen stays if it is still there under its name."""
+        before = {part.key: part for part in self._parts}
+        parts = parts_of(self._ui.pairLabelsSelector.currentNode())
+        kept = [
+            key if before.get(key) in parts else guess
+            for key, guess in zip(self._sides(), guess_sides(parts), strict=True)
+        ]
+        self._offer(parts, kept)
+        self._on_change()
+
+    def leave(self) -> None:
+        """Follow the labels no longer."""
+        self._settle.stop()
+        self.removeObservers()
+
+    def _follow(self, node: Any) -> None:
+        if node is None:
+            return
+        kinds = slicer.vtkSegmentation
+        changes = (kinds.SegmentAdded, kinds.SegmentRemoved, kinds.SegmentModified)
+        if not node.IsA("vtkMRMLSegmentationNode"):
+            changes = (vtk.vtkCommand.ModifiedEvent, slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent)
+        for event in changes:
+            self.addObserver(node, event, self._on_labels_changed)
+
+    def _on_labels_changed(self, _caller: Any, _event: str) -> None:
+        self._settle.start()
+
+    def _offer(self, parts: list[Part], chosen: Sequence[str]) -> None:
+        self._parts = parts
+        for combo, key in zip((self._ui.leftComboBox, self._ui.rightComboBox), chosen, strict=True):
             blocked = combo.blockSignals(True)
             combo.clear()
             combo.addItem(_("Choose"))
@@ -48,7 +93,6 @@ class PairForm:
                 combo.addItem(part.name)
             combo.currentIndex = next((1 + i for i, part in enumerate(self._parts) if part.key == key), 0)
             combo.blockSignals(blocked)
-        self._on_change()
 
     def on_side_chosen(self, _index: int) -> None:
         """Another segment or value is a side."""

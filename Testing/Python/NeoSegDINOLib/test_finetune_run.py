@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -141,6 +142,14 @@ def test_a_worker_that_crashes_before_there_is_a_run(started):
     run = started("crashes", "failed")
     assert "RuntimeError: the tensor has a bad day: \u00fc" in run.error.message
     assert not run.resumable
+
+
+def test_a_folder_that_is_removed_in_mid_run_is_told(started, folder, slicer_scene):
+    run = started("waits")
+    shutil.rmtree(folder)
+    slicer_scene.wait_for(lambda: run.state == "failed")
+    assert "log.txt" in run.error.message
+    assert "Bring the folder of the run back" in run.error.remedy
 
 
 def test_an_error_of_an_earlier_start_is_not_told_again(started, fake_finetune, table, slicer_scene):
