@@ -19,6 +19,12 @@ _RANGE_PERCENTILE = 99.9
 _FOREGROUND_FRACTION = 0.05
 _HOT_FACTOR = 3.0
 """Voxels this many times as far from the base as the 99th percentile of the foreground are artefacts."""
+_PADDING_SHARE = 0.0005
+"""Share of all voxels from which on a lone lowest value is padding; fewer such voxels are clipped as hot ones."""
+_PADDING_MOST = -100.0
+"""Padding of an image without other negative values lies below it: the background of a z-scored brain does not."""
+_PADDING_APART = 10.0
+"""Padding of any image lies this many times as far below the other values as they reach."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +85,7 @@ def levels(data: Array, percentile: float = 99.0, source: str = "image") -> Leve
 
 
 def clean(volume: Volume) -> Cleaned:
-    """Mend the intensities of a volume: NaN and infinite voxels become 0, hot voxels are clipped.
+    """Mend the intensities of a volume: NaN and infinite voxels become 0, padding background, hot voxels are clipped.
 
     Parameters
     ----------
@@ -109,6 +115,7 @@ def clean(volume: Volume) -> Cleaned:
                 f"{count} voxels that are not finite numbers were set to 0. Convert the original image again if they "
                 "lie in the brain."
             )
+    notes += _mend_padding(data)
     found = levels(data, source=volume.source)
     reach = _HOT_FACTOR * (found.top - found.base)
     low, high = found.base - reach, found.base + reach
@@ -117,6 +124,25 @@ def clean(volume: Volume) -> Cleaned:
         np.clip(data, low, high, out=data)
         notes.append(f"{count} hot voxels were clipped to the range {low:.4g} to {high:.4g}.")
     return Cleaned(data, tuple(notes))
+
+
+def _mend_padding(data: NDArray[np.float32]) -> list[str]:
+    """Take padding for background, in place: it would be the base of all levels.
+
+    Padding is a negative value, -1000 or -1024 say, that many voxels have and that stands apart from all others.
+    """
+    low = data.min()
+    padding = data == low
+    count = int(np.count_nonzero(padding))
+    if low >= 0 or count < _PADDING_SHARE * data.size or count == data.size:
+        return []
+    rest = data[~padding]
+    lowest = rest.min()
+    reach = np.percentile(_sample(rest), _RANGE_PERCENTILE) - lowest
+    if not ((lowest >= 0 and low <= _PADDING_MOST) or lowest - low > _PADDING_APART * reach):
+        return []
+    data[padding] = min(lowest, 0)
+    return [f"{count} voxels of padding ({low:.6g}) were taken as background."]
 
 
 def scale(data: Array, preprocessing: Preprocessing, found: Levels | None = None) -> NDArray[np.float32]:

@@ -55,6 +55,45 @@ def test_broken_voxels_are_set_to_0_and_counted(volume: Volume) -> None:
     assert np.isnan(data[0, 0, 0]), "the input must be left as it is"
 
 
+@pytest.mark.parametrize("value", [-1000, -1024, -32768])
+def test_padding_is_background(volume: Volume, value: int) -> None:
+    """A few slices of it would be the base of all levels."""
+    data = np.round(volume.data * 200).astype(np.int16)
+    expected = scale(clean(Volume(data, GRID.affine, "x")).data, SETTINGS)
+    padded = data.copy()
+    padded[:2] = value
+    cleaned = clean(Volume(padded, GRID.affine, "x"))
+    assert cleaned.notes == (f"{padded[:2].size} voxels of padding ({value}) were taken as background.",)
+    assert_array_equal(cleaned.data[:2], 0)
+    assert_allclose(scale(cleaned.data, SETTINGS)[2:], expected[2:], atol=0.02)
+    assert padded[0, 0, 0] == value, "the input must be left as it is"
+
+
+def test_padding_of_an_image_with_negative_values(volume: Volume) -> None:
+    data = ((volume.data - volume.data.mean()) / volume.data.std()).astype(np.float32)
+    padded = data.copy()
+    padded[:2] = -1000
+    assert_array_equal(clean(Volume(padded, GRID.affine, "x")).data[:2], data[2:].min())
+
+
+@pytest.mark.parametrize("lowest", [0.0, 0.7])
+def test_the_background_of_a_brain_is_no_padding(volume: Volume, lowest: float) -> None:
+    """Neither as it is, nor where it was made negative; a brain's own values may be far from it."""
+    data = np.where(volume.data > 0.3, volume.data + np.float32(lowest), 0)
+    for shift, factor in ((0, 1), (0.5, 1), (data.mean(), 1 / data.std()), (data.mean(), 50)):
+        moved = ((data - shift) * factor).astype(np.float32)
+        cleaned = clean(Volume(moved, GRID.affine, "x"))
+        assert cleaned.notes == ()
+        assert_array_equal(cleaned.data, moved)
+
+
+def test_a_few_lowest_voxels_are_hot_ones(volume: Volume) -> None:
+    data = np.round(volume.data * 200).astype(np.int16)
+    data[3, 3, 3:6] = -32768
+    (note,) = clean(Volume(data, GRID.affine, "x")).notes
+    assert note.startswith("3 hot voxels were clipped")
+
+
 def test_hot_voxels_are_clipped_and_counted(volume: Volume) -> None:
     data = volume.data.copy()
     data[10:13, 10, 10] = 60
