@@ -20,6 +20,9 @@ _OWN = frozenset({"space", "res", "den", "label", "desc", "atlas", "seg", "scale
 """Entities that a segmentation has of its own; all others come from the image it was made of."""
 _ANY_SPACE = frozenset({"orig", "individual", "native"})
 """Spaces that do not say which image is meant."""
+_HIPPOCAMPUS = {"hippocampus", "hippocampi", "hippocampal", "hippocamp"}
+_NEAR = {"para", "fissure", "commissure", "amygdala", "amygdaloid", "transition"}
+"""What is named after the hippocampus and lies beside it."""
 _SIDE_WORDS = {"left": {"left", "l", "lh"}, "right": {"right", "r", "rh"}}
 
 
@@ -165,5 +168,6 @@ def _hippocampi(table: Path) -> dict[str, Values]:
             f"{table} cannot be read as a table of labels: {error}.",
             "Give it the columns index and name, separated by tabs, or remove it and name the values yourself.",
         ) from error
-    found = [(value, set(re.split(r"[^a-z]+", name))) for value, name in rows if "hippocamp" in name]
+    words_of = [(value, set(re.split(r"[^a-z]+", name))) for value, name in rows]
+    found = [(value, said) for value, said in words_of if said & _HIPPOCAMPUS and not said & _NEAR]
     return {side: tuple(v for v, said in found if said & words) for side, words in _SIDE_WORDS.items()}

@@ -88,6 +88,19 @@ def test_table_of_labels_names_the_sides(tree: Path, table: str) -> None:
     assert (case.left, case.right) == ((3,), (4,))
 
 
+def test_what_is_named_after_the_hippocampus_is_not_it(tree: Path) -> None:
+    names = (
+        (17, "Left-Hippocampus"), (53, "Right-Hippocampus"), (1016, "ctx-lh-parahippocampal"),
+        (2016, "ctx-rh-parahippocampal"), (500, "left_para-hippocampal_gyrus"), (193, "Left-hippocampal_fissure"),
+        (211, "Left-HATA hippocampus-amygdala-transition-area"), (226, "Right-Hippocampal_tail"),
+    )  # fmt: skip
+    touch(tree, "sub-01/anat/sub-01_T1w.nii.gz", "derivatives/hip/sub-01/anat/sub-01_dseg.nii.gz")
+    rows = "".join(f"{value}\t{name}\n" for value, name in names)
+    (tree / "derivatives/hip/dseg.tsv").write_text(f"index\tname\n{rows}")
+    case = found(tree)["sub-01_T1w"]
+    assert (case.left, case.right) == ((17,), (53, 226))
+
+
 def test_table_without_hippocampi_changes_nothing(tree: Path) -> None:
     touch(tree, "sub-01/anat/sub-01_T1w.nii.gz", "derivatives/hip/sub-01/anat/sub-01_dseg.nii.gz")
     (tree / "derivatives/hip/dseg.tsv").write_text("index\tname\n3\tcortex\n")
