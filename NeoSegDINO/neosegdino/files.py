@@ -44,7 +44,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     if not path.parent.is_dir():
         raise OutputError(
-            f"Cannot write {path}: the folder {path.parent} does not exist.", "Create the folder or choose another one."
+            f"Cannot write {printable(path)}: the folder {printable(path.parent)} does not exist.",
+            "Create the folder or choose another one.",
         )
     temporary = path.with_name(f".neosegdino-{secrets.token_hex(8)}{_suffix(path.name)}")
     try:
@@ -52,7 +53,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         _move(temporary, path)
     except OSError as error:
         raise OutputError(
-            f"Cannot write {path}: {error.strerror or error}.",
+            f"Cannot write {printable(path)}: {error.strerror or error}.",
             "Check the free space and your permissions on that folder, or choose another one.",
         ) from error
     finally:
@@ -99,6 +100,16 @@ def sha256(path: str | Path) -> str:
     """
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def printable(name: str | Path) -> str:
+    """Return a name as text that can be printed and put into JSON: bytes that are no UTF-8 become backslash codes."""
+    return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def resolved(path: Path) -> Path:
+    """Follow all links, as `Path.resolve` does, which raises where they run in a circle."""
+    return Path(os.path.realpath(path))
 
 
 def _suffix(name: str) -> str:

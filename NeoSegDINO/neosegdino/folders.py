@@ -8,10 +8,11 @@ import secrets
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from neosegdino.errors import OutputError
+from neosegdino.files import printable
 
 _PREFIX = ".neosegdino"
 HOST = re.sub(r"[^A-Za-z0-9]+", "", socket.gethostname())[:32] or "host"
@@ -73,6 +74,8 @@ def remove_leftovers(parent: Path) -> list[Path]:
 def move_into_place(new: Path, target: Path) -> None:
     """Move the whole folder `new` to `target`; a folder standing there is replaced, and put back should that fail.
 
+    A link is replaced as such: what it points to may be on another disk, to which nothing can be moved at once.
+
     Raises
     ------
     OutputError
@@ -91,7 +94,10 @@ def move_into_place(new: Path, target: Path) -> None:
             raise
     except OSError as error:
         raise cannot_write(target, error) from error
-    if replaced:
+    if replaced and old.is_symlink():  # which rmtree leaves
+        with suppress(OSError):
+            old.unlink()
+    elif replaced:
         shutil.rmtree(old, ignore_errors=True)
 
 
@@ -118,6 +124,6 @@ def _temporary_name() -> str:
 def cannot_write(path: Path, error: OSError) -> OutputError:
     """Make the error of a failed write."""
     return OutputError(
-        f"Cannot write {path}: {error.strerror or error}.",
+        f"Cannot write {printable(path)}: {error.strerror or error}.",
         "Check the free space and your permissions on that folder, or choose another one.",
     )

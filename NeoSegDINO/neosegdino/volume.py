@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from neosegdino import suitability
 from neosegdino.errors import OutputError, VolumeError
-from neosegdino.files import atomic_path
+from neosegdino.files import atomic_path, printable
 from neosegdino.geometry import Affine, Array, check_affine
 from neosegdino.orientation import compare_forms, has_shear
 
@@ -104,9 +105,9 @@ def load_volume(path: str | Path, *, flat: bool = False) -> Volume:
         only, no contrast, or no orientation.
     """
     path = Path(path)
-    name = path.name
-    if not path.is_file():
-        raise VolumeError(f"{path}: there is no such file.", "Check the path.")
+    name = printable(path.name)
+    if not os.path.isfile(path):  # noqa: PTH113 (Path's raises where a folder may not be looked into)
+        raise VolumeError(f"{printable(path)}: there is no such file.", "Check the path.")
     image = _open(path)
     affine, notes = _orientation(image.header, name)
     _check_type(image.get_data_dtype(), name)
@@ -137,7 +138,9 @@ def save_volume(path: str | Path, volume: Volume) -> None:
     """
     path = Path(path)
     if not path.name.lower().endswith((".nii", ".nii.gz")):
-        raise OutputError(f"Cannot write {path}: the name must end in .nii or .nii.gz.", "Choose such a name.")
+        raise OutputError(
+            f"Cannot write {printable(path)}: the name must end in .nii or .nii.gz.", "Choose such a name."
+        )
     image = nib.Nifti1Image(_storable(volume.data), volume.affine)
     image.set_sform(volume.affine, code=1)
     image.set_qform(volume.affine, code=0 if has_shear(volume.affine) else 1)
@@ -176,9 +179,9 @@ def _open(path: Path) -> nib.Nifti1Image:
         # Without a memory map, so that the file may be replaced while the volume lives.
         image = nib.load(path, mmap=False)
     except _UNREADABLE as error:
-        raise VolumeError(f"{path.name} cannot be read as NIfTI: {error}.", remedy) from error
+        raise VolumeError(printable(f"{path.name} cannot be read as NIfTI: {error}."), remedy) from error
     if not isinstance(image, nib.Nifti1Image):
-        raise VolumeError(f"{path.name} is not a single-file NIfTI image.", remedy)
+        raise VolumeError(f"{printable(path.name)} is not a single-file NIfTI image.", remedy)
     return image
 
 
@@ -215,7 +218,7 @@ def _read(image: nib.Nifti1Image, path: Path) -> Array:
         data = _read_gzip(type(image), path) if path.suffix.lower() == ".gz" else _voxels(image)
     except _UNREADABLE as error:
         remedy = "The file is probably incomplete or damaged: copy or convert it again."
-        raise VolumeError(f"{path.name}: the voxels cannot be read: {error}.", remedy) from error
+        raise VolumeError(printable(f"{path.name}: the voxels cannot be read: {error}."), remedy) from error
     if data.dtype.kind == "f" and data.dtype.itemsize > 8:
         return data.astype(np.float64)
     return data.astype(data.dtype.newbyteorder("="), copy=False)

@@ -11,7 +11,6 @@ from neosegdino import intensity, measure
 from neosegdino.cases.case import SIDES, Case
 from neosegdino.cases.case_report import Problem
 from neosegdino.cases.contrast import Contrast, hinted_contrast, measured_contrast
-from neosegdino.cases.loading import grid_problem
 from neosegdino.errors import VolumeError
 from neosegdino.geometry import Affine
 from neosegdino.volume import Volume
@@ -21,6 +20,8 @@ _ODD_SHARE, _BAD_SHARE = 0.05, 0.25
 """Shares of label voxels in the background: worth a look, and too many."""
 _WHOLE = 1e-3
 """A value this near to a whole number is one."""
+_SAME_MM = 0.01
+"""Two grids are the same when no corner of the one lies further than this from that of the other."""
 _LISTED = 8
 
 
@@ -112,6 +113,16 @@ def check_pair(image: Volume, labels: Volume, sides: NDArray[np.uint8], case: Ca
     return problems + doubt, contrast
 
 
+def grid_problem(volume: Volume, labels: Volume) -> str:
+    """Say how the grids of an image and its labels differ; empty when they are the same."""
+    if volume.shape != labels.shape:
+        return f"the image has {_times(volume.shape)} voxels, the labels have {_times(labels.shape)}"
+    corners = np.array(np.meshgrid(*((0, n - 1) for n in volume.shape), indexing="ij")).reshape(3, -1)
+    homogeneous = np.vstack([corners, np.ones(corners.shape[1])])
+    gap = float(np.linalg.norm(((volume.affine - labels.affine) @ homogeneous)[:3], axis=0).max())
+    return "" if gap <= _SAME_MM else f"the labels lie up to {gap:.3g} mm beside the image"
+
+
 def label_values(labels: Volume) -> tuple[int, ...]:
     """Whole numbers in a label map but 0."""
     data = finite(labels).data
@@ -161,6 +172,10 @@ def _contrast(seen: Contrast, hint: Contrast) -> tuple[Contrast, list[Problem]]:
         return (hint if seen == "unknown" else seen), []
     message = f"The file's name says {hint}, but the image looks like {seen}."
     return "unknown", [Problem("contrast", message, "Check that it is the right image.", False)]
+
+
+def _times(shape: tuple[int, int, int]) -> str:
+    return " x ".join(str(n) for n in shape)
 
 
 def _voxels(count: int) -> str:

@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neosegdino.cases.case import SIDES, Case
+from neosegdino.cases.checks import check_numbers, grid_problem
 from neosegdino.errors import CaseError
 from neosegdino.volume import Volume, load_volume
-
-_SAME_MM = 0.01
-"""Two grids are the same when no corner of the one lies further than this from that of the other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,16 +39,18 @@ def load_case(case: Case) -> LoadedCase:
     Raises
     ------
     CaseError
-        The labels are not on the image's grid.
+        The labels are not on the image's grid, or are no whole numbers.
     VolumeError
         A file is missing, damaged or unsuitable.
     """
     volume, reference = load_volume(case.image), load_volume(case.labels, flat=True)
-    if problem := grid_problem(volume, reference):
+    if mismatch := grid_problem(volume, reference):
         raise CaseError(
-            f"Case {case.name}: {problem} ({Path(case.image).name}, {Path(case.labels).name}).",
+            f"Case {case.name}: {mismatch} ({Path(case.image).name}, {Path(case.labels).name}).",
             "Export the labels on the image's grid again, or leave the case out.",
         )
+    for problem in check_numbers(reference):
+        raise CaseError(f"Case {case.name}: {reference.source}: {problem.message}", problem.remedy)
     return LoadedCase(case, volume, side_labels(reference, case))
 
 
@@ -61,17 +61,3 @@ def side_labels(reference: Volume, case: Case) -> NDArray[np.uint8]:
     labels[np.isin(values, case.left)] = SIDES["left"]
     labels[np.isin(values, case.right)] = SIDES["right"]
     return labels
-
-
-def grid_problem(volume: Volume, labels: Volume) -> str:
-    """Say how the grids of an image and its labels differ; empty when they are the same."""
-    if volume.shape != labels.shape:
-        return f"the image has {_times(volume.shape)} voxels, the labels have {_times(labels.shape)}"
-    corners = np.array(np.meshgrid(*((0, n - 1) for n in volume.shape), indexing="ij")).reshape(3, -1)
-    homogeneous = np.vstack([corners, np.ones(corners.shape[1])])
-    gap = float(np.linalg.norm(((volume.affine - labels.affine) @ homogeneous)[:3], axis=0).max())
-    return "" if gap <= _SAME_MM else f"the labels lie up to {gap:.3g} mm beside the image"
-
-
-def _times(shape: tuple[int, int, int]) -> str:
-    return " x ".join(str(n) for n in shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import msgspec
 from neosegdino.cli import show, watch
 from neosegdino.cli.case_options import CaseSource, case_source
 from neosegdino.errors import DependencyError, NeoSegDINOError, OutputError
+from neosegdino.files import printable, resolved
 from neosegdino.progress import Progress, ResultEvent, Sink, error_event
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def evaluate(
                 watch.end_with_parent(cancelled)
             _check_place(out, overwrite)
             cases = source.find()
+            _check_inputs(out, _inputs(source, predictions, cases))
             found = _evaluated(work, cases, Progress(sink, cancelled.is_set, runs=max(1, len(cases))))
         except NeoSegDINOError as error:
             sink(error_event(error))
@@ -118,15 +120,34 @@ def _check_place(out: Path, overwrite: bool) -> None:
 
     check_folder(out)
     if not overwrite and out.is_dir() and any(out.iterdir()):
-        raise OutputError(f"{out} holds an evaluation already.", "Add --overwrite, or choose another folder.")
-    with private_folder(next(folder for folder in out.absolute().parents if folder.exists())):
+        raise OutputError(
+            f"{printable(out)} holds an evaluation already.", "Add --overwrite, or choose another folder."
+        )
+    with private_folder(next(folder for folder in resolved(out).parents if folder.exists())):
         pass
+
+
+def _inputs(source: CaseSource, predictions: Path | None, cases: Iterable[Case]) -> list[Path]:
+    """All files and folders from which the evaluation is made."""
+    files = [Path(file) for case in cases for file in (case.image, case.labels)]
+    return [source.source, *([predictions] if predictions else []), *files]
+
+
+def _check_inputs(out: Path, inputs: Iterable[Path]) -> None:
+    """Check that nothing of the inputs lies in the folder that is replaced as a whole; nor a link to them."""
+    place = resolved(out)
+    for path in inputs:
+        if resolved(path).is_relative_to(place) or (resolved(path.parent) / path.name).is_relative_to(place):
+            raise OutputError(
+                f"{printable(path)} is an input and lies in {printable(out)}, which the evaluation would replace.",
+                "Choose another folder.",
+            )
 
 
 def _print(found: Evaluation, out: Path, refused: NeoSegDINOError | None) -> None:
     click.echo(found.text())
     if refused is None:
-        click.echo(f"Written to {out}")
+        click.echo(f"Written to {printable(out)}")
     else:
         show.show_error(refused)
 
@@ -134,7 +155,7 @@ def _print(found: Evaluation, out: Path, refused: NeoSegDINOError | None) -> Non
 def _send(found: Evaluation, out: Path, refused: NeoSegDINOError | None, sink: Sink) -> None:
     document: dict[str, Any] = msgspec.to_builtins(found.document())
     warnings = [f"Not evaluated: {failure.text()}" for failure in found.failures]
-    place = str(out) if refused is None else None
+    place = printable(out) if refused is None else None
     sink(ResultEvent({"out": place, "warnings": warnings, "evaluation": document}))
     if refused is not None:
         sink(error_event(refused))

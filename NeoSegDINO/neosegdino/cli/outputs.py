@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from neosegdino.errors import OutputError
+from neosegdino.files import printable, resolved
 from neosegdino.folders import cannot_write, private_folder
 
 if TYPE_CHECKING:
@@ -75,9 +76,9 @@ def plan(sources: Sequence[Path], out: Path, *, snapshot: bool, confidence: bool
         )
         for source, stem in zip(sources, stems, strict=True)
     ]
-    written = {path.resolve() for outputs in planned for path in outputs.paths}
+    written = {resolved(path) for outputs in planned for path in outputs.paths}
     for source in sources:
-        if source.resolve() in written:
+        if resolved(source) in written:
             raise click.UsageError(f"{source} is an input and would be overwritten by a result.")
     return planned
 
@@ -95,16 +96,27 @@ def check_place(planned: Sequence[Outputs], out: Path, *, overwrite: bool) -> No
     Raises
     ------
     OutputError
-        A result exists and may not be overwritten, or the folder cannot be written or not with such long names.
+        A result exists and may not be overwritten, what bears its name is no file, or the folder cannot be written or
+        not with such long names.
     """
     nearest = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
     _check_names(planned, nearest)
     existing = [path for outputs in planned for path in outputs.paths if path.exists()]
+    if no_files := [path for path in existing if not path.is_file()]:
+        raise OutputError(
+            f"{printable(no_files[0])} is no file and is not replaced by a result.",
+            "Move or rename it, or choose another folder.",
+        )
     if existing and not overwrite:
         more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
-        raise OutputError(f"{existing[0]}{more} exist already.", "Add --overwrite, or choose another folder.")
+        raise OutputError(
+            f"{printable(existing[0])}{more} exist already.", "Add --overwrite, or choose another folder."
+        )
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise OutputError(f"Cannot write to {out}: {nearest} is not a folder that you may write to.", "Choose another.")
+        raise OutputError(
+            f"Cannot write to {printable(out)}: {printable(nearest)} is not a folder that you may write to.",
+            "Choose another.",
+        )
 
 
 def _check_names(planned: Sequence[Outputs], place: Path) -> None:
@@ -113,8 +125,8 @@ def _check_names(planned: Sequence[Outputs], place: Path) -> None:
         too_long = [path.name for path in outputs.paths if len(os.fsencode(path.name)) > longest]
         if too_long:
             raise OutputError(
-                f"Cannot write {too_long[0]}: the name is longer than {longest} bytes.",
-                f"Give {outputs.source.name} a shorter name.",
+                f"Cannot write {printable(too_long[0])}: the name is longer than {longest} bytes.",
+                f"Give {printable(outputs.source.name)} a shorter name.",
             )
 
 

@@ -15,7 +15,7 @@ from neosegdino.age import HIGHEST_WEEKS, LOWEST_WEEKS
 from neosegdino.bundle_store import find_bundle
 from neosegdino.cli import outputs, show, watch
 from neosegdino.cli.outputs import Outputs
-from neosegdino.errors import Cancelled, DependencyError, NeoSegDINOError
+from neosegdino.errors import Cancelled, DependencyError, NeoSegDINOError, VolumeError
 from neosegdino.folders import remove_leftovers
 from neosegdino.page import SUFFIXES
 from neosegdino.progress import Progress, ResultEvent, Sink, error_event
@@ -23,6 +23,7 @@ from neosegdino.progress import Progress, ResultEvent, Sink, error_event
 if TYPE_CHECKING:
     from neosegdino.bundle import Bundle
     from neosegdino.spec import WindowMode
+    from neosegdino.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,7 @@ def _run_each(planned: Sequence[Outputs], settings: Settings, bundle: Bundle, pr
 
 def _segment_one(one: Outputs, settings: Settings, bundle: Bundle, progress: Progress) -> dict[str, Any]:
     try:
-        from neosegdino.volume import load_volume
-
-        volume = load_volume(one.source)  # a bad input is told before torch is imported
+        volume, sha256 = _read(one.source)  # a bad input is told before torch is imported
         from neosegdino.segment import segment as segment_volume
     except ImportError as error:
         raise DependencyError(
@@ -141,20 +140,34 @@ def _segment_one(one: Outputs, settings: Settings, bundle: Bundle, progress: Pro
         progress=progress,
     )
     report = dict(result.report)
-    report["input"] = report["input"] | {"sha256": files.sha256(one.source)}
+    report["input"] = report["input"] | {"sha256": sha256}
     outputs.write(one, result, report, bundle.spec.classes)
     return _output(one, report)
+
+
+def _read(source: Path) -> tuple[Volume, str]:
+    """Read an input and take its hash at once: it may be gone or be another one when the work is done."""
+    from neosegdino.volume import load_volume
+
+    volume = load_volume(source)
+    try:
+        return volume, files.sha256(source)
+    except OSError as error:
+        raise VolumeError(
+            f"{files.printable(source)} cannot be read any more: {error.strerror or error}.",
+            "Leave the file where it is until the work is done.",
+        ) from error
 
 
 def _output(one: Outputs, report: dict[str, Any]) -> dict[str, Any]:
     names = ("side", "name", "label", "volume_mm3", "confidence")
     return {
-        "input": str(one.source),
-        "labels": str(one.labels),
-        "report": str(one.report),
-        "snapshot": str(one.snapshot) if one.snapshot else None,
-        "confidence": str(one.confidence) if one.confidence else None,
-        "page": str(one.page) if one.page else None,
+        "input": files.printable(one.source),
+        "labels": files.printable(one.labels),
+        "report": files.printable(one.report),
+        "snapshot": files.printable(one.snapshot) if one.snapshot else None,
+        "confidence": files.printable(one.confidence) if one.confidence else None,
+        "page": files.printable(one.page) if one.page else None,
         "summary": [{name: row[name] for name in names} for row in report["hippocampus"]],
         "flags": report["flags"],
         "warnings": report["warnings"],

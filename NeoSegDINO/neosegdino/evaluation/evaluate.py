@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +14,14 @@ from numpy.typing import NDArray
 
 from neosegdino.bundle import Bundle
 from neosegdino.cases.case import SIDES, Case
-from neosegdino.cases.loading import LoadedCase, grid_problem, load_case
+from neosegdino.cases.checks import grid_problem
+from neosegdino.cases.loading import LoadedCase, load_case
 from neosegdino.cases.names import stem
 from neosegdino.errors import CaseError, DependencyError, DeviceError, NeoSegDINOError, VolumeError
 from neosegdino.evaluation.measures import compare
 from neosegdino.evaluation.results import BundleName, Evaluation, Failure, Origin, Row, mean_dice, side_rows
 from neosegdino.evaluation.worst import SHOWN, SIDE_COLORS, Color, Example
+from neosegdino.files import printable
 from neosegdino.orientation import has_shear
 from neosegdino.progress import Progress
 from neosegdino.spec import ClassSpec, WindowMode
@@ -124,7 +127,7 @@ def evaluate_predictions(cases: Sequence[Case], folder: str | Path, *, progress:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise CaseError(f"There is no folder {folder}.", "Give the folder that holds the results.")
+        raise CaseError(f"There is no folder {printable(folder)}.", "Give the folder that holds the results.")
     progress = progress or Progress()
     stems = Counter(stem(case.image).casefold() for case in cases)
 
@@ -137,7 +140,7 @@ def evaluate_predictions(cases: Sequence[Case], folder: str | Path, *, progress:
             names.insert(0, f"{stem(case.image)}_hippocampus.nii.gz")
         return _Found(_read(_first(folder, names, case), loaded), warnings=loaded.volume.notes)
 
-    return _evaluate(cases, find, Origin(predictions=str(folder)), SIDE_COLORS, progress)
+    return _evaluate(cases, find, Origin(predictions=printable(folder)), SIDE_COLORS, progress)
 
 
 def _evaluate(
@@ -194,16 +197,18 @@ def _require_monai() -> None:
 
 
 def _example(loaded: LoadedCase, found: _Found, colors: Mapping[str, Color]) -> Example:
+    volume = loaded.volume
     measures = {
-        side: compare(loaded.labels == value, found.labels == value, loaded.volume.spacing)
+        side: compare(loaded.labels == value, found.labels == value, volume.spacing, volume.voxel_volume)
         for side, value in SIDES.items()
     }
-    return Example(loaded.case.name, loaded.volume, loaded.labels, found.labels, measures, colors)
+    return Example(printable(loaded.case.name), volume, loaded.labels, found.labels, measures, colors)
 
 
 def _rows(loaded: LoadedCase, found: _Found, example: Example) -> list[Row]:
     notes = [*found.warnings, _SHEARED] if has_shear(loaded.volume.affine) else found.warnings
-    return side_rows(loaded.case.name, loaded.case.subject, dict(example.measures), found.located, notes)
+    name, subject = printable(loaded.case.name), printable(loaded.case.subject)
+    return side_rows(name, subject, dict(example.measures), found.located, notes)
 
 
 def _line(rows: Sequence[Row]) -> str:
@@ -212,7 +217,8 @@ def _line(rows: Sequence[Row]) -> str:
 
 
 def _failure(case: Case, error: NeoSegDINOError) -> Failure:
-    return Failure(case.name, case.subject, type(error).__name__, error.message, error.remedy, error.exit_code)
+    name, subject, message, remedy = map(printable, (case.name, case.subject, error.message, error.remedy))
+    return Failure(name, subject, type(error).__name__, message, remedy, error.exit_code)
 
 
 def _sides(labels: NDArray[np.uint8], classes: Sequence[ClassSpec]) -> NDArray[np.uint8]:
@@ -225,7 +231,7 @@ def _sides(labels: NDArray[np.uint8], classes: Sequence[ClassSpec]) -> NDArray[n
 
 def _first(folder: Path, names: Sequence[str], case: Case) -> Path:
     for name in names:
-        if (folder / name).is_file():
+        if os.path.isfile(folder / name):  # noqa: PTH113 (Path's raises where the name is too long)
             return folder / name
     raise CaseError(
         f"Case {case.name}: {folder} holds no {' and no '.join(names)}.", "Segment the image, or leave the case out."

@@ -40,7 +40,12 @@ class MaskMeasures(Spec, frozen=True):
     """Of the reference."""
 
 
-def compare(truth: NDArray[np.bool_], found: NDArray[np.bool_], spacing_mm: Sequence[float]) -> MaskMeasures:
+def compare(
+    truth: NDArray[np.bool_],
+    found: NDArray[np.bool_],
+    spacing_mm: Sequence[float],
+    voxel_mm3: float | None = None,
+) -> MaskMeasures:
     """Compare a mask with its reference.
 
     The surface for HD95 and ASSD is the set of a mask's voxels that have a neighbour (of six) outside of it; distances
@@ -54,6 +59,8 @@ def compare(truth: NDArray[np.bool_], found: NDArray[np.bool_], spacing_mm: Sequ
         Reference and result on the same grid.
     spacing_mm : sequence of 3 floats
         Voxel size along the array axes, which are taken to be at right angles.
+    voxel_mm3 : float, optional
+        Volume of a voxel, where the axes are not at right angles; by default the product of the spacing.
 
     Returns
     -------
@@ -69,7 +76,7 @@ def compare(truth: NDArray[np.bool_], found: NDArray[np.bool_], spacing_mm: Sequ
     if truth.shape != found.shape:
         raise ValueError(f"a result of shape {found.shape} does not fit a reference of shape {truth.shape}")
     spacing = [float(side) for side in spacing_mm]
-    voxel = float(np.prod(spacing))
+    voxel = float(np.prod(spacing)) if voxel_mm3 is None else voxel_mm3
     sizes = int(np.count_nonzero(truth)) * voxel, int(np.count_nonzero(found)) * voxel
     if not all(sizes):
         return _measures(0.0 if any(sizes) else None, None, None, (0.0, 0.0) if any(sizes) else (None, None), sizes)

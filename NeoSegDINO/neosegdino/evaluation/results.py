@@ -17,6 +17,7 @@ from neosegdino.evaluation.bootstrap import LEVEL, RESAMPLES, Spread, summarise
 from neosegdino.evaluation.measures import MaskMeasures
 from neosegdino.evaluation.tables import as_csv, as_text
 from neosegdino.evaluation.worst import Example, draw_worst
+from neosegdino.files import printable, resolved
 from neosegdino.folders import cannot_write, move_into_place, private_folder
 from neosegdino.report import RESEARCH_USE, versions
 from neosegdino.spec import Accuracy, Spec
@@ -97,6 +98,12 @@ class Document(Spec, frozen=True):
     research_use: str
 
 
+class _Named(msgspec.Struct):
+    """What a JSON file says that it is."""
+
+    schema: str
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """What an evaluation found.
@@ -145,14 +152,15 @@ class Evaluation:
     def write(self, folder: str | Path) -> None:
         """Write ``cases.csv``, ``summary.csv``, ``evaluation.json`` and ``worst.png``; all appear together or none.
 
-        An earlier evaluation in the folder is replaced. The picture is missing where no case could be evaluated.
+        An earlier evaluation in the folder is replaced; a link to a folder stays one. The picture is missing where no
+        case could be evaluated.
 
         Raises
         ------
         OutputError
             The folder holds other files, or cannot be written.
         """
-        target = Path(folder).absolute()
+        target = resolved(Path(folder))
         check_folder(target)
         with private_folder(target.parent) as private:
             new = private / target.name
@@ -236,6 +244,8 @@ class Evaluation:
 def check_folder(folder: Path) -> None:
     """Check that a folder holds nothing but an earlier evaluation, for it is replaced as a whole.
 
+    The names of the files do not tell that alone: people call their own tables ``cases.csv``, too.
+
     Raises
     ------
     OutputError
@@ -244,9 +254,23 @@ def check_folder(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise OutputError(f"{folder} is a file.", "Choose a folder.")
-    if other := sorted(path.name for path in folder.iterdir() if path.name not in FILES):
-        raise OutputError(f"{folder} holds other files, such as {other[0]}.", "Choose a new folder for the evaluation.")
+        raise OutputError(f"{printable(folder)} is a file.", "Choose a folder.")
+    files = {path.name for path in folder.iterdir() if path.is_file()}
+    known = files.intersection(FILES) if _is_evaluation(folder / "evaluation.json") else set()
+    if other := sorted(path.name for path in folder.iterdir() if path.name not in known):
+        raise OutputError(
+            f"{printable(folder)} holds other files, such as {printable(other[0])}.",
+            "Choose a new folder for the evaluation.",
+        )
+
+
+def _is_evaluation(path: Path) -> bool:
+    """Whether a file is the document of an evaluation, of whatever version."""
+    try:
+        schema = msgspec.json.decode(path.read_bytes(), type=_Named).schema
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return schema.startswith(SCHEMA.partition("/")[0] + "/")
 
 
 def mean_dice(rows: Sequence[Row]) -> float | None:

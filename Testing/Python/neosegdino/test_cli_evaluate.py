@@ -235,3 +235,101 @@ def test_an_evaluation_that_is_ended_leaves_the_old_one(source: Path, tmp_path: 
     assert process.returncode == (130 if number == signal.SIGTERM else -number)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def write_table(path: Path) -> Path:
+    lines = [f"../data/images/{name}.nii.gz,../data/labels/{name}.nii.gz" for name in ("a", "b")]
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n".join(["image,labels", *lines]), encoding="utf-8")
+    return path
+
+
+def on_table(table: Path, source: Path, out: Path) -> Result:
+    return run(table, out, "--predictions", str(source / "found"), "--overwrite", "--progress", "none")
+
+
+def test_a_table_named_as_that_of_an_evaluation_is_never_replaced(source: Path, tmp_path: Path) -> None:
+    table = write_table(tmp_path / "study" / "cases.csv")
+    before = table.read_bytes()
+    result = on_table(table, source, table.parent)
+    assert result.exit_code == 7
+    assert "holds other files, such as cases.csv" in result.stderr
+    assert table.read_bytes() == before and names(table.parent) == ["cases.csv"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="making links needs a right there")
+@pytest.mark.parametrize("through", ["", "link"])
+def test_a_table_within_an_earlier_evaluation_is_not_replaced(source: Path, tmp_path: Path, through: str) -> None:
+    study = tmp_path / "study"
+    assert of_folder(source, study).exit_code == 0
+    before = write_table(study / "cases.csv").read_bytes()
+    (tmp_path / "link").symlink_to(study)
+    result = on_table(study / "cases.csv", source, tmp_path / through if through else study)
+    assert result.exit_code == 7
+    assert "cases.csv is an input and lies in" in result.stderr
+    assert (study / "cases.csv").read_bytes() == before and names(study) == NAMES
+
+
+@pytest.mark.parametrize("kind", ["image", "labels", "predictions"])
+def test_no_input_may_lie_in_the_folder_that_is_replaced(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Whatever the folder holds: the names of files there are checked as well, but by others."""
+    monkeypatch.setattr("neosegdino.evaluation.results.check_folder", lambda folder: None)
+    inside = {"image": "images", "labels": "labels", "predictions": "found"}[kind]
+    before = names(source / inside)
+    result = of_folder(source, source / inside, "--overwrite")
+    assert result.exit_code == 7
+    assert "is an input and lies in" in result.stderr
+    assert names(source / inside) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="making links needs a right there")
+def test_a_link_to_a_folder_stays_one(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "disk" / "real").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "real")
+    before = names(tmp_path)
+    for _ in range(2):
+        assert of_folder(source, tmp_path / "link", "--overwrite").exit_code == 0
+    assert (tmp_path / "link").is_symlink()
+    assert names(tmp_path / "disk" / "real") == NAMES
+    assert (names(tmp_path), names(tmp_path / "disk")) == (before, ["real"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+@pytest.mark.parametrize("progress", ["json", "none"])
+def test_names_that_are_no_utf_8_lose_nothing(source: Path, tmp_path: Path, progress: str) -> None:
+    """As an old archive gives them; one of these cases is measured and one fails."""
+    for name, new in (("a", os.fsdecode(b"\xe4")), ("b", os.fsdecode(b"\xf6"))):
+        for part in ("images/{}", "labels/{}", "found/{}_hippocampus"):
+            path = source / f"{part.format(name)}.nii.gz"
+            path.rename(source / f"{part.format(new)}.nii.gz")
+    (source / "found" / os.fsdecode(b"\xf6_hippocampus.nii.gz")).unlink()
+    data, out = source.rename(tmp_path / os.fsdecode(b"d\xe4ta")), tmp_path / os.fsdecode(b"\xf6ut")
+    result = of_folder(data, out, "--progress", progress)
+    assert result.exit_code == 9, result.output
+    assert names(out) == NAMES
+    document = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))
+    assert {row["case"] for row in document["rows"]} == {r"\udce4"}
+    assert [failure["case"] for failure in document["failures"]] == [r"\udcf6"]
+    assert document["origin"]["predictions"].endswith(r"d\udce4ta/found")
+
+
+def test_a_name_too_long_for_a_result_does_not_stop_the_others(source: Path, tmp_path: Path) -> None:
+    long = "x" * 245
+    for part in ("images", "labels"):
+        (source / part / "a.nii.gz").rename(source / part / f"{long}.nii.gz")
+    result = of_folder(source, tmp_path / "out", "--progress", "none")
+    assert result.exit_code == 9, result.output
+    assert f"Not evaluated: {long}: " in result.stdout and "1 case of 1 subject" in result.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="making links needs a right there")
+def test_an_image_that_is_a_circle_of_links_does_not_stop_the_others(source: Path, tmp_path: Path) -> None:
+    table = write_table(tmp_path / "study" / "table.csv")
+    image = source / "images" / "a.nii.gz"
+    image.unlink()
+    image.symlink_to(image)
+    result = on_table(table, source, tmp_path / "out")
+    assert result.exit_code == 3, result.output
+    assert "Not evaluated: a: " in result.stdout and "1 case of 1 subject" in result.stdout

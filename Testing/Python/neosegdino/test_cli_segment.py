@@ -270,3 +270,69 @@ def test_help_documents_the_exit_codes() -> None:
     text = CliRunner().invoke(main, ["--help"]).stdout
     for code in (*range(9), 130):
         assert f"\n    {code} " in text
+
+
+LATIN_1 = os.fsdecode(b"s\xe4ugling")
+"""A name as an old archive gives it: its bytes are no UTF-8."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+@pytest.mark.parametrize("progress", ["json", "none"])
+def test_name_that_is_no_utf_8_is_as_good_as_others(bundle: Path, image: Path, tmp_path: Path, progress: str) -> None:
+    strange, out = make_image(tmp_path / f"{LATIN_1}.nii"), tmp_path / f"out {LATIN_1}"
+    options = ("--progress", progress, "--report-page", "pdf")
+    result = run(bundle, [tmp_path / f"no {LATIN_1}", strange, image], out, *options)
+    assert result.exit_code == 3 and "there is no such file" in result.stderr
+    assert len(names(out)) == 8
+    report = json.loads((out / f"{LATIN_1}_report.json").read_text(encoding="utf-8"))
+    assert report["input"]["source"] == r"s\udce4ugling.nii"
+    assert r"s\udce4ugling_hippocampus.nii.gz" in result.stdout.replace("\\\\", "\\")
+    result = run(bundle, [strange], out, *options)
+    assert result.exit_code == 7 and "exist already" in result.stderr
+
+
+def test_input_that_vanishes_after_it_was_read_is_segmented(
+    bundle: Path, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest, module = sha256(image), fake_segmentation.make()
+    inner = module.segment
+    monkeypatch.setattr(module, "segment", lambda *a, **k: image.unlink(missing_ok=True) or inner(*a, **k))
+    monkeypatch.setitem(sys.modules, "neosegdino.segment", module)
+    result = run(bundle, [image, make_image(tmp_path / "last.nii")], tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    report = json.loads((tmp_path / "out" / "sub 01 é_report.json").read_text(encoding="utf-8"))
+    assert report["input"]["sha256"] == digest
+    assert len(names(tmp_path / "out")) == 6
+
+
+def test_input_that_vanishes_while_it_is_read_does_not_stop_the_others(
+    bundle: Path, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def vanished(path: Path) -> str:
+        if path == image:
+            path.unlink()
+        return sha256(path)
+
+    monkeypatch.setattr("neosegdino.files.sha256", vanished)
+    result = run(bundle, [image, make_image(tmp_path / "last.nii")], tmp_path / "out")
+    assert result.exit_code == 3
+    assert "sub 01 é.nii.gz cannot be read any more: No such file" in result.stderr
+    assert len(names(tmp_path / "out")) == 3
+
+
+def test_folder_that_bears_the_name_of_a_result_is_kept(bundle: Path, image: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "out" / "sub 01 é_report.json" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.touch()
+    result = run(bundle, [image], tmp_path / "out", "--overwrite")
+    assert result.exit_code == 7
+    assert "sub 01 é_report.json is no file" in result.stderr
+    assert mine.exists() and names(tmp_path / "out") == [mine.parent.name]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="making links needs a right there")
+def test_links_that_run_in_a_circle_do_not_stop_the_others(bundle: Path, image: Path, tmp_path: Path) -> None:
+    (tmp_path / "circle.nii").symlink_to(tmp_path / "circle.nii")
+    result = run(bundle, [tmp_path / "circle.nii", image], tmp_path / "out")
+    assert result.exit_code == 3 and "there is no such file" in result.stderr
+    assert len(names(tmp_path / "out")) == 3

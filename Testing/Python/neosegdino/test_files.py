@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from neosegdino.errors import OutputError
-from neosegdino.files import atomic_path, save_tensors, sha256
+from neosegdino.files import atomic_path, printable, resolved, save_tensors, sha256
 from safetensors.torch import load_file
 
 
@@ -112,3 +112,10 @@ def test_sha256(tmp_path: Path) -> None:
     assert sha256(tmp_path / "x") == hashlib.sha256(content).hexdigest()
     with pytest.raises(FileNotFoundError):
         sha256(tmp_path / "absent")
+
+
+def test_printable_names_and_circles_of_links(tmp_path: Path) -> None:
+    assert printable("säugling 日本") == "säugling 日本"
+    assert printable(Path("s\udce4ugling")) == r"s\udce4ugling"
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    assert resolved(tmp_path / "circle") == resolved(tmp_path) / "circle"

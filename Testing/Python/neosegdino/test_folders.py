@@ -105,3 +105,15 @@ def test_discarded_is_gone_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OutputError):
         folders.discard(tmp_path / "old")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="making links needs a right there")
+def test_a_replaced_link_leaves_nothing_and_its_folder_stays(tmp_path: Path) -> None:
+    for name in ("real", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.txt").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    folders.move_into_place(tmp_path / "new", tmp_path / "link")
+    assert (tmp_path / "link" / "new.txt").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"link", "real"}
+    assert (tmp_path / "real" / "real.txt").exists()

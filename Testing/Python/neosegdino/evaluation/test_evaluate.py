@@ -248,3 +248,53 @@ def test_the_four_worst_are_kept(tmp_path: Path) -> None:
         write_labels(tmp_path / "found" / f"c{number}.nii.gz", moved(STRAIGHT, (0, shift, 0)), STRAIGHT)
     found = evaluate_predictions(cases, tmp_path / "found")
     assert [example.name for example in found.worst] == ["c2", "c5", "c4", "c0"]
+
+
+def broken_reference(value: float) -> Callable[[np.ndarray], np.ndarray]:
+    def make(labels: np.ndarray) -> np.ndarray:
+        made = labels.astype(np.float32)
+        made[tuple(np.argwhere(labels == 1)[0])] = value
+        return made
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (broken_reference(np.nan), "1 voxel of the labels is not finite"),
+        (broken_reference(0.75), "1 voxel of the labels is no whole number"),
+    ],
+)
+def test_references_that_the_preflight_refuses_are_not_measured(
+    tmp_path: Path, make: Callable[[np.ndarray], np.ndarray], message: str
+) -> None:
+    cases = [make_case(tmp_path / "cases", name, STRAIGHT) for name in ("a", "b")]
+    labels = truth(everywhere(STRAIGHT))
+    for case in cases:
+        write_labels(tmp_path / "found" / f"{case.name}.nii.gz", labels, STRAIGHT)
+    nib.save(nib.Nifti1Image(make(labels), STRAIGHT.affine), cases[0].labels)
+    found = evaluate_predictions(cases, tmp_path / "found")
+    assert {row.case for row in found.rows} == {"b"}
+    (failure,) = found.failures
+    assert (failure.case, failure.kind) == ("a", "CaseError")
+    assert message in failure.message and "a_labels.nii.gz" in failure.message
+
+
+def test_references_stored_as_whole_floats_are_measured(one_case: Case, tmp_path: Path) -> None:
+    labels = truth(everywhere(STRAIGHT))
+    write_labels(tmp_path / "found" / "a.nii.gz", labels, STRAIGHT)
+    nib.save(nib.Nifti1Image(labels.astype(np.float32) + np.float32(1e-5), STRAIGHT.affine), one_case.labels)
+    assert [row.measures.dice for row in evaluate_predictions([one_case], tmp_path / "found").rows] == [1, 1]
+
+
+def test_volumes_of_a_sheared_image_are_those_of_its_voxels(tmp_path: Path) -> None:
+    affine = STRAIGHT.affine.copy()
+    affine[0, 1] = 1.5
+    sheared = Grid(STRAIGHT.shape, affine)
+    case, labels = make_case(tmp_path / "cases", "a", sheared), truth(everywhere(sheared))
+    write_labels(tmp_path / "found" / "a.nii.gz", labels, sheared)
+    for row, value in zip(evaluate_predictions([case], tmp_path / "found").rows, (1, 2), strict=True):
+        expected = np.count_nonzero(labels == value) * 2.0**3  # shear leaves a volume as it is
+        assert row.measures.reference_mm3 == pytest.approx(expected)
+        assert row.measures.found_mm3 == pytest.approx(expected)

@@ -148,3 +148,34 @@ def test_text() -> None:
     assert "Not evaluated: bad0: It is bad. Mend it." in lines
     assert "Research use" in lines[-1]
     assert max(len(line) for line in lines[2:-3]) < 100
+
+
+@pytest.mark.parametrize(
+    "document", [None, b"", b"\xff", b"[]", b'{"rows": []}', b'{"schema": "neosegdino-recipe/1"}', b'{"schema": 1}']
+)
+def test_files_that_only_bear_the_names_are_left_alone(tmp_path: Path, document: bytes | None) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "cases.csv").write_text("image,labels")
+    if document is not None:
+        (out / "evaluation.json").write_bytes(document)
+    with pytest.raises(OutputError, match=r"holds other files, such as cases\.csv"):
+        make(labels()).write(out)
+    assert (out / "cases.csv").read_text() == "image,labels"
+
+
+def test_a_folder_that_bears_the_name_of_a_file_is_left_alone(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    make(failures=1).write(out)
+    (out / "worst.png").mkdir()
+    with pytest.raises(OutputError, match=r"worst\.png"):
+        make(labels()).write(out)
+
+
+def test_an_empty_folder_and_an_evaluation_of_another_version_are_taken(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    check_folder(tmp_path / "empty")
+    make(labels()).write(tmp_path / "out")
+    path = tmp_path / "out" / "evaluation.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("evaluation/1", "evaluation/2"), encoding="utf-8")
+    check_folder(tmp_path / "out")
