@@ -228,14 +228,14 @@ class NeoSegDINOWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onPackagesInstalled(self) -> None:
         """Show the models once the packages that read them have come."""
         self.segmentTab.show_bundles()
+        self.finetuneTab.bring_back()
         self.onParametersModified()
 
     def onModelInstalled(self, name: str) -> None:
         """Choose a fine-tuned model for segmenting, and show that tab."""
         self.onModelsChanged()
-        if self._parameterNode:
-            self._parameterNode.bundle = name
-            self.segmentTab.update()
+        self.logic.getParameterNode().bundle = name  # the panel follows none while another module is open
+        self.segmentTab.update()
         self.ui.tabWidget.currentIndex = 0
 
     def onModelsChanged(self) -> None:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import qt
-from neosegdino.errors import NeoSegDINOError
+import slicer
+from neosegdino.errors import Cancelled, NeoSegDINOError
 from slicer.i18n import tr as _
 
-from NeoSegDINOLib.case_export import images_of
+from NeoSegDINOLib.case_export import NodePair, images_of
 from NeoSegDINOLib.case_list import table_of, write_table
 from NeoSegDINOLib.case_table import COLUMNS, fill_case_table, is_bad, selected_rows, summary
 from NeoSegDINOLib.files_form import FilesForm
-from NeoSegDINOLib.install import ensure_packages
+from NeoSegDINOLib.install import ensure_packages, missing_packages
 from NeoSegDINOLib.pair_form import PairForm
-from NeoSegDINOLib.preflight_job import CaseFiles, CheckedCases, PreflightJob
+from NeoSegDINOLib.preflight_job import CheckedCases, PreflightJob
+from NeoSegDINOLib.timer import Timer
 
 if TYPE_CHECKING:
     from neosegdino.cases.case import Case
     from neosegdino.training.run_folder import Plan
+
+SETTLED_MS = 700
+"""A folder whose path is being typed is not read before the path has stayed as it is for so long."""
 
 
 class CasesSection:
@@ -53,9 +59,14 @@ class CasesSection:
         self._folder: Path | None = None
         self._leave_out = False
         self._table: Path | None = None
+        self._before_plan: tuple[list[Case], list[dict[str, Any]], Path | None] = ([], [], None)
         self._planned = ""
         self._frozen = False
+        self._unread = False
+        self._settling = False
+        self._settled = Timer(SETTLED_MS, self.bring_back, once=True)
         self._job: PreflightJob | None = None
+        self._reading = False
         self._pair = PairForm(ui, self.update)
         self._files = FilesForm(ui, self.update)
         header = ui.caseTable.horizontalHeader()
@@ -69,8 +80,13 @@ class CasesSection:
 
     @property
     def busy(self) -> bool:
-        """Whether cases are being checked."""
-        return self._job is not None
+        """Whether cases are being checked, or are about to be."""
+        return self._job is not None or self._settling
+
+    @property
+    def writing(self) -> bool:
+        """Whether cases are being written into the folder, which must stay the chosen one until they are checked."""
+        return self._job is not None and not self._reading
 
     @property
     def table(self) -> Path | None:
@@ -92,17 +108,17 @@ class CasesSection:
         self._leave_out = leave_out_bad
         if self._frozen and not frozen and self._planned:
             self._forget_plan()
-        self._frozen = frozen
-        if folder != self._folder:
-            self._folder = folder
-            if not frozen:
-                self._bring_back()
+        if (folder, frozen) != (self._folder, self._frozen):
+            self._folder, self._frozen = folder, frozen
+            self._look_for_table()
         self.update()
 
     def show_plan(self, plan: Plan) -> None:
         """Show the cases of a run that has been started."""
         planned = [one.case for one in (*plan.training, *plan.validation)]
         if not set(planned) <= set(self.cases):
+            if self._table is not None:
+                self._before_plan = (self.cases, self._reports, self._table)
             self.cases = planned
             self._reports = [{"name": case.name, "image": case.image, "labels": case.labels} for case in planned]
             self._table = None  # these have not been checked here
@@ -135,6 +151,7 @@ class CasesSection:
         """
         assert self._folder is not None
         self._table = write_table(self._folder, self.cases)
+        self._keep_for(self._folder)
         return self._table
 
     def update(self) -> None:
@@ -156,25 +173,31 @@ class CasesSection:
         if self._why_not_add() or self._pair.why_not():
             return
         self._on_error(None)
+        folder = self._folder
         try:
+            pair = self._pair.pair()
             ensure_packages(training=True)
-            images = images_of(self._pair.pair())
+            self._require_ready(folder)
+            _require_in_scene(pair)
+            images = images_of(pair)
         except NeoSegDINOError as error:
             self._on_error(error)
             return
-        self._start(self.cases, pairs=(images,))
+        self._start(self._known(), pairs=(images,))
 
     def on_add_files(self) -> None:
         """Find cases among the chosen files and add them."""
         if self._why_not_add() or self._files.why_not():
             return
         self._on_error(None)
+        folder, files = self._folder, self._files.files()
         try:
             ensure_packages(training=True)
+            self._require_ready(folder)
         except NeoSegDINOError as error:
             self._on_error(error)
             return
-        self._start(self.cases, files=self._files.files())
+        self._start(self._known(), files=files)
 
     def on_remove(self) -> None:
         """Take the selected cases out; the others are checked again, as they may have been bad only together."""
@@ -182,64 +205,149 @@ class CasesSection:
         if self.busy or self._frozen or not rows or self._folder is None:
             return
         gone = [case for row, case in enumerate(self.cases) if row in rows]
-        self.cases = [case for row, case in enumerate(self.cases) if row not in rows]
-        self._reports = [report for row, report in enumerate(self._reports) if row not in rows]
-        self._start(self.cases)
-        for file in (file for case in gone for file in (case.image, case.labels) if file in self._exported):
-            Path(file).unlink(missing_ok=True)
+        self._start([case for row, case in enumerate(self.cases) if row not in rows], gone=gone)
+
+    def bring_back(self) -> None:
+        """Show the cases that were chosen for this folder before, if they are not shown yet."""
+        self._stop_settling()
+        if not self._unread or self._job is not None:
+            return
+        if missing_packages():  # they are installed with the first click
+            self._list([], [], None)
+            self._on_change()
+        else:
+            self._start(None)
 
     def close(self) -> None:
-        """End a check in progress (the module goes away)."""
-        if self._job is not None:
-            self._job.cancel()
-            self._job = None
+        """End a check in progress, and let go of the scene (the module goes away)."""
+        self._pair.leave()
+        self._stop_settling()
+        self._stop_job()
 
     def _why_not_add(self) -> str | None:
         if self._folder is None:
             return _("Choose the folder of the run first.")
+        if self._frozen:
+            return _("This folder holds a run already. Choose another folder for a new one.")
         return _("The cases are being checked.") if self.busy else None
 
     def _forget_plan(self) -> None:
         """The cases of a run that is shown no more, if they came from its plan, are not those of the next one."""
         self._planned = ""
         if self._table is None:
-            self.cases, self._reports = [], []
-            self._fill()
+            self._list(*self._before_plan)
+        self._before_plan = ([], [], None)
 
-    def _bring_back(self) -> None:
-        """Bring back the cases that were chosen for this folder before."""
-        if self._folder is None or self.cases or self.busy or not table_of(self._folder).is_file():
-            return
-        try:
-            self._start((), files=CaseFiles(table_of(self._folder)))
-        except ModuleNotFoundError:  # packages are installed with the first click
-            self._job = None
+    def _look_for_table(self) -> None:
+        """See whether the folder has a table of its own: then its cases take the place of those that are shown."""
+        if self._reading:
+            self._stop_job()
+        folder = self._folder
+        there = folder is not None and not self._frozen and table_of(folder).is_file()
+        self._unread = there and folder is not None and table_of(folder) != self._table
+        self._stop_settling()
+        if self._unread and self._job is None:
+            self._settling = True
+            self._settled.start()
 
-    def _start(self, known: Any, **new: Any) -> None:
-        assert self._folder is not None
-        self._job = PreflightJob(self._folder, known, self._take, self._miss, **new)
+    def _stop_settling(self) -> None:
+        self._settling = False
+        self._settled.stop()
+
+    def _stop_job(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+        self._job, self._reading = None, False
+
+    def _known(self) -> list[Case] | None:
+        """Cases to keep; None for those of a table that could not be shown, which must not be lost either."""
+        return None if self._unread else self.cases
+
+    def _require_ready(self, folder: Path | None) -> None:
+        """Check, after packages may have been installed, that cases can still be added; the window lives meanwhile."""
+        if folder != self._folder:
+            raise Cancelled(_("Meanwhile the scene was closed or another folder was chosen. Nothing was added."))
+        if self._reading:
+            self._stop_job()  # begun as the packages came; the table is read with the cases that are added
+        reason = self._why_not_add()
+        if reason is not None:
+            raise Cancelled(reason)
+
+    def _start(self, known: Sequence[Case] | None, *, gone: Sequence[Case] = (), **new: Any) -> None:
+        folder = self._folder
+        assert folder is not None
+
+        def take(checked: CheckedCases) -> None:
+            if new and len(checked.cases) > len(self.cases):
+                self._pair.clear()
+                self._files.clear()
+            self._take(folder, checked)
+            self._delete_copies(folder, gone)
+
+        self._reading = known is None and not new
+        self._job = PreflightJob(folder, known, take, lambda error: self._miss(folder, error), **new)
         self._job.start()
         self.update()
         self._on_change()
 
-    def _take(self, checked: CheckedCases) -> None:
-        self._job = None
-        if len(checked.cases) > len(self.cases):
-            self._pair.clear()
-            self._files.clear()
-        self._exported |= {file for case in checked.written for file in (case.image, case.labels)}
-        self.cases, self._reports, self._table = checked.cases, checked.reports, checked.table
+    def _take(self, folder: Path, checked: CheckedCases) -> None:
+        self._job, self._reading = None, False
+        self._exported |= set(_files_of(checked.written))
+        elsewhere = folder != self._folder  # the scene has been closed, or another one opened
+        if not (elsewhere and self._frozen):
+            self._list(checked.cases, checked.reports, checked.table)
+            self._keep_for(folder)
+        if elsewhere:
+            self._look_for_table()
+        else:
+            self._unread = False
+        self._on_change()
+
+    def _miss(self, folder: Path, error: NeoSegDINOError) -> None:
+        self._job, self._reading = None, False
+        self._on_error(error)
+        if folder != self._folder:
+            self._look_for_table()
+        elif self._unread:
+            self._list([], [], None)  # those of another folder must not take the place of this folder's
         self._fill()
         self._on_change()
 
-    def _miss(self, error: NeoSegDINOError) -> None:
-        self._job = None
-        self._on_error(error)
+    def _keep_for(self, folder: Path) -> None:
+        """Files of another folder that this folder's table lists, too, are not deleted any more."""
+        used = {file for file in _files_of(self.cases) if not Path(file).is_relative_to(table_of(folder).parent)}
+        self._exported -= used
+
+    def _delete_copies(self, folder: Path, gone: Sequence[Case]) -> None:
+        """Delete what was written for cases that are gone, unless a run is there: it could never go on."""
+        from neosegdino.training.run_folder import RunFolder
+
+        run = RunFolder(folder)
+        if run.plan_file.exists() or run.status_file.exists():
+            return
+        own = table_of(folder).parent
+        for file in _files_of(gone):
+            if file in self._exported and Path(file).is_relative_to(own):
+                with contextlib.suppress(OSError):  # one that is in use, on Windows, stays without harm
+                    Path(file).unlink(missing_ok=True)
+
+    def _list(self, cases: list[Case], reports: list[dict[str, Any]], table: Path | None) -> None:
+        self.cases, self._reports, self._table = cases, reports, table
         self._fill()
-        self._on_change()
 
     def _fill(self) -> None:
         table = self._ui.caseTable
         table.columnCount = COLUMNS
         fill_case_table(table, self._reports)
         self.update()
+
+
+def _files_of(cases: Iterable[Case]) -> list[str]:
+    return [file for case in cases for file in (case.image, case.labels)]
+
+
+def _require_in_scene(pair: NodePair) -> None:
+    """Check, after packages may have been installed, that a pair is still there."""
+    for node in (pair.volume, pair.labels):
+        if not slicer.mrmlScene.IsNodePresent(node):
+            raise Cancelled(_("'{name}' has left the scene. Nothing was added.").format(name=node.GetName()))

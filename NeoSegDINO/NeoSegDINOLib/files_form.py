@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -54,7 +55,7 @@ class FilesForm:
     def files(self) -> CaseFiles:
         """The chosen source."""
         ui = self._ui
-        source = Path(ui.sourceEdit.currentPath.strip())
+        source = typed_path(ui.sourceEdit.currentPath)
         return CaseFiles(source, ui.imagesEdit.text.strip(), ui.labelsEdit.text.strip(), *self._sides())
 
     def clear(self) -> None:
@@ -64,6 +65,14 @@ class FilesForm:
     def _sides(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         left, right = (_numbers(edit.text) for edit in (self._ui.leftValuesEdit, self._ui.rightValuesEdit))
         return left, right
+
+
+def typed_path(text: str) -> Path:
+    """Absolute path of what somebody has typed: workers have working folders of their own."""
+    path = Path(text.strip())
+    with contextlib.suppress(RuntimeError):  # a tilde with the name of no user, perhaps not typed to the end
+        path = path.expanduser()
+    return path.absolute()
 
 
 def _numbers(text: str) -> tuple[int, ...]:

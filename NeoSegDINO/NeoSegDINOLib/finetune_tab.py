@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import ctk
-from neosegdino.errors import NeoSegDINOError
+from neosegdino.errors import Cancelled, NeoSegDINOError
 from slicer.i18n import tr as _
 
 from NeoSegDINOLib.cases_section import CasesSection
 from NeoSegDINOLib.estimate_line import EstimateLine
+from NeoSegDINOLib.files_form import typed_path
 from NeoSegDINOLib.finetune_run import FinetuneRun, run_in
-from NeoSegDINOLib.finetune_settings import arguments_of
+from NeoSegDINOLib.finetune_settings import arguments_of, settings_of
 from NeoSegDINOLib.install import ensure_packages
 from NeoSegDINOLib.remembered_run import forget, remembered, working_elsewhere
 from NeoSegDINOLib.run_section import RunSection
@@ -85,7 +87,7 @@ class FinetuneTab:
         run = self.run
         there = run is not None and run.there
         self._cases.use(self._folder(), leave_out_bad=parameters.finetuneLeaveOutBad, frozen=there)
-        ui.runFolderEdit.enabled = not self._cases.busy and (run is None or not run.working)
+        ui.runFolderEdit.enabled = not self._cases.writing and (run is None or not run.working)
         ui.settingsWidget.enabled = not there
         ui.startButton.visible = not there
         reason = self._why_not()
@@ -102,7 +104,7 @@ class FinetuneTab:
     def on_folder_chosen(self, path: str) -> None:
         """Keep the chosen folder."""
         if self._parameters is not None:
-            self._parameters.finetuneFolder = path.strip()
+            self._parameters.finetuneFolder = path  # as it is typed: a blank may be followed by more
 
     def on_start(self) -> None:
         """Start a run; what hinders it is said in the panel."""
@@ -110,12 +112,14 @@ class FinetuneTab:
         if self._parameters is None or folder is None or self._why_not() is not None:
             return
         self._show_error(None)
+        chosen = _choices(self._parameters)
         try:
             ensure_packages(training=True)
-            settings = self._settings.settings()
+            self._require_ready(folder)
+            settings = settings_of(chosen)
             run = FinetuneRun(folder, self._on_change)
             self._estimate.close()
-            run.start(self._cases.save(), settings, leave_out_bad=self._parameters.finetuneLeaveOutBad)
+            run.start(self._cases.save(), settings, leave_out_bad=chosen.finetuneLeaveOutBad)
         except NeoSegDINOError as error:
             self._show_error(error)
             return
@@ -125,12 +129,17 @@ class FinetuneTab:
 
     def on_resume(self) -> None:
         """Go on with the run of the chosen folder."""
-        if self.run is None:
+        run = self.run
+        if run is None:
             return
         self._show_error(None)
         try:
             ensure_packages(training=True)
-            self.run.resume()
+            if self.run is not run:
+                raise Cancelled(
+                    _("Meanwhile the scene was closed or another folder was chosen. The run was not resumed.")
+                )
+            run.resume()
         except NeoSegDINOError as error:
             self._show_error(error)
 
@@ -140,6 +149,10 @@ class FinetuneTab:
             self._show_error(None)
             self._use.install(self.run.bundle)
 
+    def bring_back(self) -> None:
+        """Show the cases of the folder's own table if they could not be read before the packages came."""
+        self._cases.bring_back()
+
     def close(self) -> None:
         """Let go of everything; a run's worker goes on (the module goes away)."""
         self._estimate.close()
@@ -148,8 +161,20 @@ class FinetuneTab:
         self._run_section.close()
 
     def _folder(self) -> Path | None:
-        text = self._parameters.finetuneFolder
-        return Path(text).expanduser() if text else None
+        text = self._parameters.finetuneFolder.strip()
+        return typed_path(text) if text else None
+
+    def _require_ready(self, folder: Path) -> None:
+        """Check, after packages may have been installed, that what was asked for still stands.
+
+        That takes minutes, in which the window lives. In another module there is no parameter node; a run starts
+        all the same.
+        """
+        if self._parameters is not None and self._folder() != folder:
+            raise Cancelled(_("Meanwhile the scene was closed or another folder was chosen. No run was started."))
+        reason = self._cases.why_not()
+        if reason is not None:
+            raise Cancelled(reason)
 
     def _find_run(self) -> None:
         """Choose the folder of the latest run where none is chosen; a run that is at work is always shown."""
@@ -233,3 +258,9 @@ class FinetuneTab:
             message.clear()
         else:
             message.show_error(error, str(error))
+
+
+def _choices(parameters: Any) -> SimpleNamespace:
+    """Copy what a parameter node holds for a run: the scene may be closed, which resets the node."""
+    names = [name for name in dir(parameters) if name.startswith("finetune")]
+    return SimpleNamespace(**{name: getattr(parameters, name) for name in names})

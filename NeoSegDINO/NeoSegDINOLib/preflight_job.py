@@ -68,8 +68,8 @@ class PreflightJob:
     ----------
     run_folder : Path
         The run's folder.
-    known : sequence of Case
-        Cases that are kept.
+    known : sequence of Case or None
+        Cases that are kept; None for those that the folder's own table lists.
     on_done, on_error : callable
         Called with `CheckedCases`, or with why the table is as it was.
     files : CaseFiles, optional
@@ -81,7 +81,7 @@ class PreflightJob:
     def __init__(
         self,
         run_folder: Path,
-        known: Sequence[Case],
+        known: Sequence[Case] | None,
         on_done: Callable[[CheckedCases], None],
         on_error: Callable[[NeoSegDINOError], None],
         *,
@@ -90,7 +90,7 @@ class PreflightJob:
     ) -> None:
         self._run_folder = run_folder
         self._table = table_of(run_folder)
-        self._known = list(known)
+        self._known = known
         self._files = files
         self._pairs = pairs
         self._worker = WorkerDocument(["cases", str(self._table), "--json"], run_folder)
@@ -115,12 +115,15 @@ class PreflightJob:
         self._worker.cancel()
 
     def _work(self) -> CheckedCases:
+        known = CaseFiles(self._table).find() if self._known is None else self._known
+        if self._known is None and self._files is None and not self._pairs:
+            return CheckedCases(list(known), self._check(known), [], self._table)  # nothing is written
         written: list[Case] = []
         before = self._table.read_bytes() if self._table.is_file() else None
         found = self._files.find() if self._files is not None else []
         try:
-            written = write_cases(self._table.parent, self._pairs, {case.name for case in (*self._known, *found)})
-            cases = add_cases(self._known, [*found, *written])
+            written = write_cases(self._table.parent, self._pairs, {case.name for case in (*known, *found)})
+            cases = add_cases(known, [*found, *written])
             write_table(self._run_folder, cases)
             return CheckedCases(cases, self._check(cases), written, self._table)
         except BaseException:

@@ -77,7 +77,7 @@ def test_a_new_run_in_the_loaded_scene_asks_before_it_replaces(ui, saved, slicer
     load(saved)
     slicer_scene.dialogs.answer("Cancel")
     ui.segmentButton.click()
-    assert "'zweites \u00fc hippocampus' holds the hippocampi" in slicer_scene.dialogs.shown[-1].text
+    assert "'zweites \u00fc hippocampus' holds hippocampi" in slicer_scene.dialogs.shown[-1].text
 
 
 def test_a_scene_loaded_while_a_run_is_at_work_ends_that_run(ui, tab, saved, fake_worker, slicer_scene, jobs):
