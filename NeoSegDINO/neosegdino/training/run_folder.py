@@ -71,7 +71,7 @@ class Status(Spec, frozen=True):
     remedy: str = ""
     notes: tuple[str, ...] = ()
     bundle: str = ""
-    """Folder of the finished bundle."""
+    """Folder of the finished bundle as it was made; see `RunFolder.bundle_of`."""
 
 
 class CurvePoint(Spec, frozen=True):
@@ -129,7 +129,7 @@ class RunFolder:
         return self._read(self.plan_file, Plan)
 
     def bundle_of(self, plan: Plan) -> Path:
-        """Folder of the bundle that comes out; that of the status goes astray when the run's folder is moved."""
+        """Folder of the bundle that comes out, wherever the run's folder is now."""
         return self.bundles / plan.settings.name
 
     def write_status(self, status: Status) -> None:
