@@ -17,6 +17,7 @@ from neosegdino.cases.case import SIDES, Case
 from neosegdino.cases.case_report import CaseReport, Problem, SideVolumes
 from neosegdino.cases.loading import side_labels
 from neosegdino.errors import CaseError, VolumeError
+from neosegdino.files import printable
 from neosegdino.geometry import Affine
 from neosegdino.volume import Volume, load_volume
 
@@ -91,7 +92,8 @@ def require_usable(reports: Sequence[CaseReport], leave_out: bool = False) -> li
 
 def _look_at(case: Case) -> tuple[CaseReport, str]:
     """Report of a case, and a hash of its image's voxels; empty where they cannot be read."""
-    report = CaseReport(case.name, case.subject, case.image, case.labels)
+    name, subject, image_file, labels_file = map(printable, (case.name, case.subject, case.image, case.labels))
+    report = CaseReport(name, subject, image_file, labels_file)
     problems: list[Problem] = []
     image, labels = _load(case.image, "image", problems), _load(case.labels, "labels", problems)
     if image is not None:

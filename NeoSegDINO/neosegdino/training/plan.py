@@ -25,7 +25,7 @@ def make_plan(
     Raises
     ------
     CaseError
-        No case to train on, two cases of one name, or a file cannot be read.
+        No case to train on, two cases of one name, a name that no plan can hold, or a file cannot be read.
     TrainingError, BundleError
         The settings contradict one another, or the bundle cannot be used.
     """
@@ -34,6 +34,8 @@ def make_plan(
     names = [case.name for case in (*training, *validation)]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise CaseError(f"Several cases have the name {twice[0]}.", "Give each case a name of its own.")
+    for case in (*training, *validation):
+        _check_names(case)
     bundle = find_bundle(settings.bundle)
     tuned_spec(bundle.spec, settings)
     return Plan(
@@ -44,6 +46,13 @@ def make_plan(
         bundle.sha256,
         tuple(left_out),
     )
+
+
+def _check_names(case: Case) -> None:
+    """Check that a case's names can be written down: not those with bytes that are no UTF-8."""
+    for name in (case.name, case.subject, case.image, case.labels):
+        if files.printable(name) != name:
+            raise CaseError(f"{files.printable(name)} has letters that are no UTF-8.", "Rename it.")
 
 
 def planned_bundle(plan: Plan) -> Bundle:

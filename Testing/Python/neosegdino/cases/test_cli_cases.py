@@ -38,6 +38,14 @@ def test_json_is_all_that_is_printed(tmp_path: Path) -> None:
     assert (result.exit_code, document["bad"], document["cases"][0]["name"]) == (9, 1, "a")
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_name_that_is_no_utf_8_is_shown(tmp_path: Path, options: tuple[str, ...]) -> None:
+    write_case(tmp_path, "s\udce4ugling")
+    result = run(tmp_path, *options)
+    assert result.exit_code == 0, result.output
+    assert r"s\udce4ugling" in result.stdout.replace("\\\\", "\\")
+
+
 def test_options_reach_the_search(tmp_path: Path) -> None:
     case = write_case(tmp_path, "a", labels=exchanged)
     Path(case.image).rename(tmp_path / "a.nii.gz")

@@ -37,6 +37,12 @@ def test_a_plan_holds_all_that_the_run_depends_on(tiny: Bundle, cases: list[Case
     assert planned_bundle(plan).sha256 == tiny.sha256
 
 
+def test_names_that_no_plan_can_hold(tiny: Bundle, cases: list[Case]) -> None:
+    wrong = msgspec.structs.replace(cases[0], image="s\udce4ugling.nii")
+    with pytest.raises(CaseError, match=r"s\\udce4ugling\.nii has letters that are no UTF-8"):
+        make_plan([wrong, *cases[1:]], [], quick(tiny.folder))
+
+
 def test_the_bundle_is_found_from_another_folder(
     cases: list[Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
