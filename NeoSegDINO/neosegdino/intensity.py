@@ -132,9 +132,11 @@ def _mend_padding(data: NDArray[np.float32]) -> list[str]:
     Padding is a negative value, -1000 or -1024 say, that many voxels have and that stands apart from all others.
     """
     low = data.min()
+    if low >= 0:
+        return []
     padding = data == low
     count = int(np.count_nonzero(padding))
-    if low >= 0 or count < _PADDING_SHARE * data.size or count == data.size:
+    if count < _PADDING_SHARE * data.size or count == data.size:
         return []
     rest = data[~padding]
     lowest = rest.min()
