@@ -64,22 +64,15 @@ class TestStart:
         assert ui.startButton.isHidden()
         assert ui.runFolderEdit.currentPath == str(folder)
 
-    def test_the_scene_was_closed(self, ui, add_files, meanwhile, tab, tmp_path):
+    @pytest.mark.parametrize("closed", [True, False])
+    def test_scene_or_folder_is_another(self, ui, add_files, meanwhile, other_folder, tab, tmp_path, closed):
         add_files("abc")
-        meanwhile(close_scene)
+        meanwhile(close_scene if closed else other_folder)
         ui.startButton.click()
         assert tab.run is None
         assert "another folder was chosen" in ui.runMessageLabel.text
         assert not list(tmp_path.rglob("log.txt"))
-
-    def test_another_folder_was_chosen(self, ui, add_files, meanwhile, other_folder, tab, tmp_path):
-        add_files("abc")
-        meanwhile(other_folder)
-        ui.startButton.click()
-        assert tab.run is None
-        assert "another folder was chosen" in ui.runMessageLabel.text
-        assert not list(tmp_path.rglob("log.txt"))
-        assert ui.startButton.enabled
+        assert ui.startButton.enabled is not closed
 
     def test_the_last_case_was_removed(self, ui, add_files, meanwhile, checked, tab, tmp_path):
         add_files("a")
