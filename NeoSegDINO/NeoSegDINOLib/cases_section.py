@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import slicer
 from neosegdino.errors import Cancelled, NeoSegDINOError
 from slicer.i18n import tr as _
 
+from NeoSegDINOLib.case_copies import CaseCopies
 from NeoSegDINOLib.case_export import NodePair, images_of
 from NeoSegDINOLib.case_list import table_of, write_table
 from NeoSegDINOLib.case_table import COLUMNS, fill_case_table, is_bad, selected_rows, summary
@@ -55,7 +55,7 @@ class CasesSection:
         self._on_change = on_change
         self._on_error = on_error
         self._reports: list[dict[str, Any]] = []
-        self._exported: set[str] = set()
+        self._copies = CaseCopies()
         self._folder: Path | None = None
         self._leave_out = False
         self._table: Path | None = None
@@ -151,7 +151,7 @@ class CasesSection:
         """
         assert self._folder is not None
         self._table = write_table(self._folder, self.cases)
-        self._keep_for(self._folder)
+        self._copies.keep(self._folder, self.cases)
         return self._table
 
     def update(self) -> None:
@@ -282,7 +282,7 @@ class CasesSection:
                 self._pair.clear()
                 self._files.clear()
             self._take(folder, checked)
-            self._delete_copies(folder, gone)
+            self._copies.delete(folder, gone)
 
         self._reading = known is None and not new
         self._job = PreflightJob(folder, known, take, lambda error: self._miss(folder, error), **new)
@@ -292,11 +292,11 @@ class CasesSection:
 
     def _take(self, folder: Path, checked: CheckedCases) -> None:
         self._job, self._reading = None, False
-        self._exported |= set(_files_of(checked.written))
+        self._copies.add(checked.written)
         elsewhere = folder != self._folder  # the scene has been closed, or another one opened
         if not (elsewhere and self._frozen):
             self._list(checked.cases, checked.reports, checked.table)
-            self._keep_for(folder)
+            self._copies.keep(folder, self.cases)
         if elsewhere:
             self._look_for_table()
         else:
@@ -313,24 +313,6 @@ class CasesSection:
         self._fill()
         self._on_change()
 
-    def _keep_for(self, folder: Path) -> None:
-        """Files of another folder that this folder's table lists, too, are not deleted any more."""
-        used = {file for file in _files_of(self.cases) if not Path(file).is_relative_to(table_of(folder).parent)}
-        self._exported -= used
-
-    def _delete_copies(self, folder: Path, gone: Sequence[Case]) -> None:
-        """Delete what was written for cases that are gone, unless a run is there: it could never go on."""
-        from neosegdino.training.run_folder import RunFolder
-
-        run = RunFolder(folder)
-        if run.plan_file.exists() or run.status_file.exists():
-            return
-        own = table_of(folder).parent
-        for file in _files_of(gone):
-            if file in self._exported and Path(file).is_relative_to(own):
-                with contextlib.suppress(OSError):  # one that is in use, on Windows, stays without harm
-                    Path(file).unlink(missing_ok=True)
-
     def _list(self, cases: list[Case], reports: list[dict[str, Any]], table: Path | None) -> None:
         self.cases, self._reports, self._table = cases, reports, table
         self._fill()
@@ -340,10 +322,6 @@ class CasesSection:
         table.columnCount = COLUMNS
         fill_case_table(table, self._reports)
         self.update()
-
-
-def _files_of(cases: Iterable[Case]) -> list[str]:
-    return [file for case in cases for file in (case.image, case.labels)]
 
 
 def _require_in_scene(pair: NodePair) -> None:
