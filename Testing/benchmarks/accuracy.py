@@ -25,7 +25,7 @@ from robustness import tilted
 NEWBORN_VOXEL_MM = 0.7
 """An adult brain of 1 mm voxels shown with these has about a newborn's size."""
 NOT_HELD_OUT = (
-    "real images; how much two answers agree, not how right; looked at when generator and training were mended"
+    "real images; how much two answers agree, not how right; looked at when training was mended and weights were chosen"
 )
 TILT_DEG = 6.0
 LEFT, RIGHT = 17, 53

@@ -34,7 +34,7 @@ from neosegdino.training.starter_card import (
 )
 
 NAME = "neonatal-starter"
-VERSION = "0.7.0"
+VERSION = "0.8.0"
 LARGEST = 25_000_000
 """Bytes of all files together; it ships with the extension."""
 LARGEST_PICTURE = 200_000
